@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// FeedbackBridge connects one web site to one Telegram chat: the operator runs a bot that dials out to the site's
+// WebSocket, brings the site's feedback to the chat as tickets, and sends the results back.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=fbb,categories=all
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Site",type=string,JSONPath=`.status.connection.state`
+// +kubebuilder:printcolumn:name="Telegram",type=string,JSONPath=`.status.conditions[?(@.type=="TelegramReachable")].status`
+// +kubebuilder:printcolumn:name="Pending",type=integer,JSONPath=`.status.tickets.pending`
+// +kubebuilder:printcolumn:name="Token-Expires",type=string,JSONPath=`.status.credentials.jwt.expiresAt`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 50 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be at most 50 characters of a-z, 0-9 and '-': the bot's objects are named after it"
+type FeedbackBridge struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the bridge should be.
+	// +required
+	Spec FeedbackBridgeSpec `json:"spec,omitzero"`
+
+	// status is what was last observed of the bridge.
+	// +optional
+	Status FeedbackBridgeStatus `json:"status,omitzero"`
+}
+
+// FeedbackBridgeList is a list of bridges.
+//
+// +kubebuilder:object:root=true
+type FeedbackBridgeList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []FeedbackBridge `json:"items"`
+}
+
+// Duration is a length of time as it was written, such as "20s", "1m30s" or "24h". Units: ms, s, m, h.
+//
+// +kubebuilder:validation:MaxLength=32
+// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+type Duration string
+
+// FeedbackBridgeSpec is what a bridge should be.
+type FeedbackBridgeSpec struct {
+	// suspend stops the bot and keeps everything else; feedback waits at the site until it is false again.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+
+	// site is the web site whose feedback is carried.
+	// +required
+	Site SiteSpec `json:"site,omitzero"`
+
+	// credentials are what the bot and the site know each other by.
+	// +required
+	Credentials CredentialsSpec `json:"credentials,omitzero"`
+
+	// telegram is the chat that tickets are posted to.
+	// +required
+	Telegram TelegramSpec `json:"telegram,omitzero"`
+
+	// storage is where the bot keeps tickets, results and updates that are not finished.
+	// +optional
+	// +kubebuilder:default={persistentVolumeClaim: {}}
+	Storage StorageSpec `json:"storage,omitzero"`
+
+	// runtime is how the bot's pod is run.
+	// +optional
+	Runtime RuntimeSpec `json:"runtime,omitzero"`
+}
+
+// SecretKeyRef names one key of a Secret in the bridge's own namespace.
+type SecretKeyRef struct {
+	// name is the name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// key is the key in the Secret's data.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	Key string `json:"key,omitempty"`
+}
+
+// TokenPlacement is where the JWT stands in the handshake.
+//
+// +kubebuilder:validation:Enum=Query;Header
+type TokenPlacement string
+
+const (
+	// TokenInQuery sends the JWT as ?token=.
+	TokenInQuery TokenPlacement = "Query"
+	// TokenInHeader sends the JWT as Authorization: Bearer.
+	TokenInHeader TokenPlacement = "Header"
+)
+
+// SiteSpec is the web site's end of the bridge.
+//
+// +kubebuilder:validation:XValidation:rule="self.url.startsWith('wss://') || (has(self.allowInsecure) && self.allowInsecure)",message="url must start with wss://; for a plain ws:// address in a test, set site.allowInsecure: true"
+type SiteSpec struct {
+	// url is the site's WebSocket, such as wss://shop.example/ws/feedback-bot. The token is not part of it.
+	// +required
+	// +kubebuilder:validation:MinLength=6
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^wss?://[^/?#@\\\\s]+([/?][^#\\\\s]*)?$')",message="url must be a WebSocket address such as wss://shop.example/ws/feedback-bot, without user name or fragment"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[?&]token=')",message="url must not carry the token: put the token into a Secret and name it in credentials.jwt"
+	URL string `json:"url,omitempty"`
+
+	// allowInsecure admits a ws:// url. The token and the feedback then cross the network in the clear.
+	// +optional
+	AllowInsecure *bool `json:"allowInsecure,omitempty"`
+
+	// adminURL is the page where the site's staff sees feedback; posts link to it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^\\\\s]+$')",message="adminURL must be an http:// or https:// address"
+	AdminURL string `json:"adminURL,omitempty"`
+
+	// tokenIn is where the JWT goes: Query (?token=) or Header (Authorization: Bearer).
+	// +optional
+	// +default="Query"
+	// +kubebuilder:default=Query
+	TokenIn TokenPlacement `json:"tokenIn,omitempty"`
+
+	// tls changes how the site's certificate is checked.
+	// +optional
+	TLS *SiteTLS `json:"tls,omitempty"`
+
+	// pingInterval is how often the connection is probed; a dead one is found within 2.5 intervals.
+	// +optional
+	// +default="20s"
+	// +kubebuilder:default="20s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="pingInterval must be between 1s and 5m"
+	PingInterval Duration `json:"pingInterval,omitempty"`
+}
+
+// SiteTLS changes how the site's certificate is checked.
+//
+// +kubebuilder:validation:MinProperties=1
+type SiteTLS struct {
+	// caSecretRef holds PEM certificates to trust instead of the system's.
+	// +optional
+	CASecretRef *SecretKeyRef `json:"caSecretRef,omitempty"`
+
+	// serverName is the name that the certificate must carry, where it is not the url's host.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ServerName string `json:"serverName,omitempty"`
+}
+
+// CredentialsSpec is what the bot and the site know each other by.
+type CredentialsSpec struct {
+	// jwt is the token that the site checks when the bot connects.
+	// +required
+	JWT JWTSpec `json:"jwt,omitzero"`
+
+	// hmac is the key that frames are signed with, in both directions.
+	// +required
+	HMAC HMACSpec `json:"hmac,omitzero"`
+}
+
+// JWTAlgorithm is how a minted token is signed.
+//
+// +kubebuilder:validation:Enum=HS256;RS256;ES256;EdDSA
+type JWTAlgorithm string
+
+// The algorithms that tokens can be signed with.
+const (
+	JWTAlgorithmHS256 JWTAlgorithm = "HS256"
+	JWTAlgorithmRS256 JWTAlgorithm = "RS256"
+	JWTAlgorithmES256 JWTAlgorithm = "ES256"
+	JWTAlgorithmEdDSA JWTAlgorithm = "EdDSA"
+)
+
+// JWTSpec is the token that the bot presents to the site.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.signingKeySecretRef) != has(self.tokenSecretRef)",message="jwt needs exactly one of signingKeySecretRef (the operator mints the token) and tokenSecretRef (a ready token)"
+// +kubebuilder:validation:XValidation:rule="has(self.signingKeySecretRef) || !(has(self.algorithm) || has(self.issuer) || has(self.subject) || has(self.audience) || has(self.ttl) || has(self.renewBefore))",message="jwt.algorithm, issuer, subject, audience, ttl and renewBefore describe a token that the operator mints: remove them, or use signingKeySecretRef"
+// +kubebuilder:validation:XValidation:rule="duration(has(self.renewBefore) ? self.renewBefore : (has(self.ttl) ? '0s' : '8h')) < duration(has(self.ttl) ? self.ttl : '24h')",message="jwt.renewBefore must be shorter than jwt.ttl (24h unless given)"
+type JWTSpec struct {
+	// signingKeySecretRef holds the key that the operator mints tokens with: the shared secret for HS256, a PEM private
+	// key otherwise. It never reaches the bot's pod.
+	// +optional
+	SigningKeySecretRef *SecretKeyRef `json:"signingKeySecretRef,omitempty"`
+
+	// tokenSecretRef holds a ready token. Its expiry is reported; renewing it is up to you.
+	// +optional
+	TokenSecretRef *SecretKeyRef `json:"tokenSecretRef,omitempty"`
+
+	// algorithm is how minted tokens are signed; HS256 unless given.
+	// +optional
+	Algorithm JWTAlgorithm `json:"algorithm,omitempty"`
+
+	// issuer is the iss claim of minted tokens; absent unless given.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Issuer string `json:"issuer,omitempty"`
+
+	// subject is the sub claim of minted tokens; "feedback-bot" unless given.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Subject string `json:"subject,omitempty"`
+
+	// audience is the aud claim of minted tokens; absent unless given.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Audience string `json:"audience,omitempty"`
+
+	// ttl is how long a minted token is valid; 24h unless given.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="jwt.ttl must be between 1m and 8760h"
+	TTL Duration `json:"ttl,omitempty"`
+
+	// renewBefore is how long before its expiry a minted token is replaced; a third of ttl unless given.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s')",message="jwt.renewBefore must be at least 10s"
+	RenewBefore Duration `json:"renewBefore,omitempty"`
+}
+
+// HMACSpec is the key that frames are signed with.
+type HMACSpec struct {
+	// secretRef holds the key. When its value changes, the value before it stays accepted for a day.
+	// +required
+	SecretRef SecretKeyRef `json:"secretRef,omitzero"`
+
+	// messageTTL is how far a frame's time may be from the bot's clock, either way.
+	// +optional
+	// +default="45s"
+	// +kubebuilder:default="45s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="messageTTL must be between 5s and 1h"
+	MessageTTL Duration `json:"messageTTL,omitempty"`
+}
+
+// Language is the language of texts in Telegram.
+//
+// +kubebuilder:validation:Enum=ru;en
+type Language string
+
+// The languages that texts exist in.
+const (
+	LanguageRussian Language = "ru"
+	LanguageEnglish Language = "en"
+)
+
+// TelegramSpec is the chat's end of the bridge.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.apiURL) || self.apiURL.startsWith('https://') || (has(self.allowInsecure) && self.allowInsecure)",message="apiURL must start with https://; for a plain http:// Bot API server, set telegram.allowInsecure: true"
+type TelegramSpec struct {
+	// tokenSecretRef holds the bot's token, as BotFather gave it.
+	// +required
+	TokenSecretRef SecretKeyRef `json:"tokenSecretRef,omitzero"`
+
+	// chatID is the numeric id of the group or channel, such as "-1001234567890".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[1-9][0-9]{0,18}$')",message="chatID must be the chat's numeric id in quotes, such as \"-1001234567890\"; add the bot to the group and run its doctor command to see it"
+	ChatID string `json:"chatID,omitempty"`
+
+	// apiURL is the Bot API server.
+	// +optional
+	// +default="https://api.telegram.org"
+	// +kubebuilder:default="https://api.telegram.org"
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@\\\\s]+(/[^?#\\\\s]*)?$')",message="apiURL must be the address of a Bot API server such as https://api.telegram.org, without user name, query or fragment"
+	APIURL string `json:"apiURL,omitempty"`
+
+	// allowInsecure admits an http:// apiURL. The bot's token then crosses the network in the clear.
+	// +optional
+	AllowInsecure *bool `json:"allowInsecure,omitempty"`
+
+	// limits is how fast the bot may send; Telegram's own limits unless given.
+	// +optional
+	// +kubebuilder:default={}
+	Limits TelegramLimits `json:"limits,omitzero"`
+
+	// language is the language of posts in the chat.
+	// +optional
+	// +default="ru"
+	// +kubebuilder:default=ru
+	Language Language `json:"language,omitempty"`
+
+	// timeZone is the IANA time zone of dates in posts.
+	// +optional
+	// +default="Europe/Moscow"
+	// +kubebuilder:default="Europe/Moscow"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	TimeZone string `json:"timeZone,omitempty"`
+}
+
+// TelegramLimits is how fast the bot may send.
+type TelegramLimits struct {
+	// perChat is the limit for one group.
+	// +optional
+	// +kubebuilder:default={messages: 20, window: "1m"}
+	PerChat RateLimit `json:"perChat,omitzero"`
+
+	// overall is the limit over all chats.
+	// +optional
+	// +kubebuilder:default={messages: 30, window: "1s"}
+	Overall RateLimit `json:"overall,omitzero"`
+}
+
+// RateLimit is a number of messages in a window of time.
+type RateLimit struct {
+	// messages is how many may be sent within the window; 0 means no limit (self-hosted Bot API servers, tests).
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	Messages *int32 `json:"messages,omitempty"`
+
+	// window is the length of the window.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('100ms') && duration(self) <= duration('1h')",message="window must be between 100ms and 1h"
+	Window Duration `json:"window,omitempty"`
+}
+
+// StorageSpec is where the bot keeps its state.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.persistentVolumeClaim) != has(self.ephemeral)",message="storage needs exactly one of persistentVolumeClaim and ephemeral"
+type StorageSpec struct {
+	// persistentVolumeClaim keeps the state in a volume that outlives the pod and the bridge.
+	// +optional
+	PersistentVolumeClaim *VolumeClaimSpec `json:"persistentVolumeClaim,omitempty"`
+
+	// ephemeral keeps the state in the pod: unfinished tickets are lost with it. For trials.
+	// +optional
+	Ephemeral *EphemeralSpec `json:"ephemeral,omitempty"`
+}
+
+// VolumeClaimSpec is the volume that the bot's state is kept in.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="storageClassName cannot change once the volume exists: delete and re-create the claim to move"
+type VolumeClaimSpec struct {
+	// size is the size of the volume; it may grow where the storage class allows it.
+	// +optional
+	// +kubebuilder:default="1Gi"
+	Size *resource.Quantity `json:"size,omitempty"`
+
+	// storageClassName is the storage class; the cluster's default unless given.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	StorageClassName *string `json:"storageClassName,omitempty"`
+}
+
+// EphemeralSpec keeps the state in the pod.
+type EphemeralSpec struct{}
+
+// LogLevel is how much the bot logs.
+//
+// +kubebuilder:validation:Enum=debug;info;warn;error
+type LogLevel string
+
+// RuntimeSpec is how the bot's pod is run.
+type RuntimeSpec struct {
+	// image is the bot's image; the operator's own choice unless given.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Image string `json:"image,omitempty"`
+
+	// resources are the bot's requests and limits; 10m CPU and 32Mi requested, 128Mi limit unless given.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// nodeSelector selects the nodes that the pod may run on.
+	// +optional
+	// +mapType=atomic
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+
+	// tolerations are the taints that the pod tolerates.
+	// +optional
+	// +listType=atomic
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// affinity is the pod's scheduling affinity.
+	// +optional
+	Affinity *corev1.Affinity `json:"affinity,omitempty"`
+
+	// podAnnotations are added to the pod.
+	// +optional
+	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
+
+	// priorityClassName is the pod's priority class.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName string `json:"priorityClassName,omitempty"`
+
+	// logLevel is how much the bot logs.
+	// +optional
+	// +default="info"
+	// +kubebuilder:default=info
+	LogLevel LogLevel `json:"logLevel,omitempty"`
+}
