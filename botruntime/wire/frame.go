@@ -3,8 +3,10 @@
 package wire
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -66,7 +68,7 @@ func Decode(data []byte, lim Limits) (Frame, error) {
 // ([ErrBadSignature]) and that now, when the frame was read, is within ttl of
 // its time ([ErrExpired]).
 func (f *NewFeedback) Verify(ring KeyRing, now time.Time, ttl time.Duration) (Signature, error) {
-	return ring.verifyFresh(f.TS, f.Nonce, f.Data, f.Sig, now, ttl)
+	return ring.verifyFresh(f.TS, f.Nonce, &f.Data, f.Sig, now, ttl)
 }
 
 func (r KeyRing) verifyFresh(
@@ -89,7 +91,7 @@ type envelope struct {
 	err  error
 }
 
-func openEnvelope(data []byte, lim Limits) (*envelope, error) {
+func openEnvelope(data []byte, lim Limits) (envelope, error) {
 	lim = lim.orDefaults()
 	root, err := Parse(data, lim)
 	if err != nil {
@@ -97,12 +99,12 @@ func openEnvelope(data []byte, lim Limits) (*envelope, error) {
 		if len(data) <= lim.MaxBytes {
 			refused.ID = salvageID(data)
 		}
-		return nil, refused
+		return envelope{}, refused
 	}
 	if root.Kind() != KindObject {
-		return nil, &InvalidMessageError{What: "the frame is " + root.Kind().String() + ", not an object"}
+		return envelope{}, &InvalidMessageError{What: "the frame is " + root.Kind().String() + ", not an object"}
 	}
-	return &envelope{root: root}, nil
+	return envelope{root: root}, nil
 }
 
 func (e *envelope) refuse(what string) {
@@ -180,41 +182,38 @@ func AppendNewFeedback(dst []byte, id string, data []byte, key Key, form Form, t
 	if err != nil {
 		return dst, fmt.Errorf("data of a feedback: %w", err)
 	}
+	if err := canSign(key, nonce); err != nil {
+		return dst, err
+	}
 	canonical, err := payload.AppendCanonical(nil, form)
 	if err != nil {
 		return dst, fmt.Errorf("data of a feedback: %w", err)
-	}
-	stamp, err := newStamp(key, ts, nonce, canonical)
-	if err != nil {
-		return dst, err
 	}
 	dst = append(dst, `{"type":"new_feedback","id":`...)
 	dst = appendASCII(dst, toWTF8(id))
 	dst = append(dst, `,"data":`...)
 	dst = append(dst, data...)
-	return stamp.appendTo(dst), nil
+	return appendStamp(dst, key, ts, nonce, canonical), nil
 }
 
-// stamp is the end of every signed frame.
-type stamp struct {
-	ts         int64
-	nonce, sig string
-}
-
-func newStamp(key Key, ts int64, nonce string, canonical []byte) (stamp, error) {
+func canSign(key Key, nonce string) error {
 	if key.state == nil {
-		return stamp{}, ErrNoKey
+		return ErrNoKey
 	}
 	if !utf8.ValidString(nonce) {
-		return stamp{}, errors.New("the nonce of a frame is not valid UTF-8")
+		return errors.New("the nonce of a frame is not valid UTF-8")
 	}
-	return stamp{ts: ts, nonce: nonce, sig: key.Sign(ts, nonce, canonical)}, nil
+	return nil
 }
 
-func (s stamp) appendTo(dst []byte) []byte {
-	dst = fmt.Appendf(dst, `,"ts":%d,"nonce":`, s.ts)
-	dst = appendASCII(dst, s.nonce)
+// appendStamp ends a signed frame.
+func appendStamp(dst []byte, key Key, ts int64, nonce string, canonical []byte) []byte {
+	dst = append(dst, `,"ts":`...)
+	dst = strconv.AppendInt(dst, ts, 10)
+	dst = append(dst, `,"nonce":`...)
+	dst = appendASCII(dst, nonce)
 	dst = append(dst, `,"sig":"`...)
-	dst = append(dst, s.sig...)
+	sum := key.state.mac(ts, nonce, canonical)
+	dst = hex.AppendEncode(dst, sum[:])
 	return append(dst, `"}`...)
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -69,7 +68,7 @@ func (r KeyRing) String() string { return "[" + strings.Join(r.IDs(), " ") + "]"
 // digits, was made with. The comparison takes the same time however much of it
 // is right. The error is [ErrBadSignature].
 func (r KeyRing) Verify(ts int64, nonce string, payload Value, sig string) (Signature, error) {
-	return r.verify(ts, nonce, payload, sig)
+	return r.verify(ts, nonce, &payload, sig)
 }
 
 // canonicaler is a payload: a [Value], or the part of a frame that is signed.
@@ -77,28 +76,22 @@ type canonicaler interface {
 	AppendCanonical(dst []byte, form Form) ([]byte, error)
 }
 
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
 func (r KeyRing) verify(ts int64, nonce string, payload canonicaler, sig string) (Signature, error) {
 	want, ok := parseSignature(sig)
 	if !ok || !utf8.ValidString(nonce) { // what has no UTF-8 cannot be signed
 		return Signature{}, ErrBadSignature
 	}
-	buf := buffers.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= maxScratch {
-			buffers.Put(buf)
-		}
-	}()
+	buf := getBuffer()
+	defer buf.release()
 	for _, form := range [...]Form{FormUTF8, FormASCII} {
-		canonical, err := payload.AppendCanonical((*buf)[:0], form)
+		canonical, err := payload.AppendCanonical(buf.b[:0], form)
 		if errors.Is(err, ErrLoneSurrogate) {
 			continue // this form does not exist, so nobody can have signed it
 		}
 		if err != nil {
 			break
 		}
-		*buf = canonical
+		buf.b = canonical
 		for _, k := range r.keys {
 			if got := k.state.mac(ts, nonce, canonical); hmac.Equal(got[:], want[:]) {
 				return Signature{KeyID: k.ID(), Form: form}, nil

@@ -25,9 +25,6 @@ type parser struct {
 
 var parsers = sync.Pool{New: func() any { return new(parser) }}
 
-// maxScratch is how much scratch, in nodes or bytes, is worth keeping.
-const maxScratch = 1 << 14
-
 // Parse reads a JSON document as CPython's json.loads would read its text, less
 // NaN, Infinity, and numbers that overflow to it. Of equal keys the last wins.
 // data is copied. The error is a [*ParseError].

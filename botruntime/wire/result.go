@@ -25,14 +25,16 @@ type Result struct {
 // whatever the form. An ID with a lone surrogate has only the ASCII form, and is
 // signed in that. The error is [ErrNoKey], or that the nonce is not UTF-8.
 func (r Result) AppendFrame(dst []byte, key Key, form Form, ts int64, nonce string) ([]byte, error) {
+	if err := canSign(key, nonce); err != nil {
+		return dst, err
+	}
 	r.sanitize()
 	if containsSurrogate(r.ID) {
 		form = FormASCII
 	}
-	stamp, err := newStamp(key, ts, nonce, r.appendCanonical(nil, form))
-	if err != nil {
-		return dst, err
-	}
+	canonical := getBuffer()
+	defer canonical.release()
+	canonical.b = r.appendCanonical(canonical.b, form)
 	dst = append(dst, `{"type":"feedback_result","id":`...)
 	dst = appendASCII(dst, r.ID)
 	dst = append(dst, `,"ok":`...)
@@ -41,15 +43,15 @@ func (r Result) AppendFrame(dst []byte, key Key, form Form, ts int64, nonce stri
 	dst = r.appendResult(dst, FormASCII)
 	dst = append(dst, `,"error":`...)
 	dst = r.appendError(dst, FormASCII)
-	return stamp.appendTo(dst), nil
+	return appendStamp(dst, key, ts, nonce, canonical.b), nil
 }
 
 // sanitize makes every text printable: the ID as WTF-8, the rest as UTF-8.
 func (r *Result) sanitize() {
 	r.ID = toWTF8(r.ID)
-	for _, s := range []*string{&r.TicketID, &r.SentAt, &r.Error} {
-		*s = replaceSurrogates(toWTF8(*s))
-	}
+	r.TicketID = toUTF8(r.TicketID)
+	r.SentAt = toUTF8(r.SentAt)
+	r.Error = toUTF8(r.Error)
 }
 
 // appendCanonical prints what the signature covers: {id, ok, result, error}.

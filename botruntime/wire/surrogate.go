@@ -40,6 +40,9 @@ func containsSurrogate(s string) bool {
 
 // replaceSurrogates puts U+FFFD in the place of each lone surrogate.
 func replaceSurrogates(s string) string {
+	if !containsSurrogate(s) {
+		return s
+	}
 	b := []byte(s)
 	for i := range b {
 		if surrogateAt(s, i) {
@@ -66,3 +69,6 @@ func toWTF8(s string) string {
 	}
 	return string(b)
 }
+
+// toUTF8 is toWTF8 with U+FFFD in the place of each lone surrogate, too.
+func toUTF8(s string) string { return replaceSurrogates(toWTF8(s)) }

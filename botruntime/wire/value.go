@@ -2,9 +2,7 @@
 
 package wire
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // Kind is the type of a [Value].
 type Kind uint8
@@ -120,11 +118,10 @@ func (v Value) Text() (string, bool) {
 	if n.kind != KindString {
 		return "", false
 	}
-	s := v.doc.span(n)
 	if n.flags&hasLone != 0 {
-		s = replaceSurrogates(s)
+		return replaceSurrogates(v.doc.span(n)), true
 	}
-	return s, true
+	return v.doc.span(n), true
 }
 
 // exact returns a string with its lone surrogates kept as WTF-8, or false for
