@@ -32,8 +32,7 @@ func (p *parser) number() error {
 		return p.float(start)
 	}
 	if length > maxIntDigits {
-		p.pos = start
-		return p.exceed("an integer of more than %d digits", maxIntDigits)
+		return p.fail(start, "an integer of more digits than CPython reads")
 	}
 	if negative && p.data[integer] == '0' {
 		start = integer // Python has no negative zero among its integers
