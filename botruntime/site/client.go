@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+)
+
+// Store is where requests become durable and results come from.
+type Store interface {
+	// Admit makes requests durable, in order and in one commit, and says what became of each.
+	Admit(ctx context.Context, requests []store.Request) ([]store.Verdict, error)
+	// DueResults returns at most limit results that are due, by ascending Seq, from behind after.
+	DueResults(ctx context.Context, after int64, limit int) ([]store.Result, error)
+	// ConfirmResults ends the wait of all due results with a Seq up to upTo: they are at the site.
+	ConfirmResults(ctx context.Context, upTo int64) error
+	// ResultsReady has a capacity of 1 and is signalled when a result becomes due.
+	ResultsReady() <-chan struct{}
+}
+
+// Health is told how things stand. Its methods must not block.
+type Health interface {
+	// Site says whether the WebSocket is open, and why not: one of the Reason constants of api/v1alpha1, and words.
+	Site(ok bool, reason, message string)
+	// SiteKey names the key that the site signs with.
+	SiteKey(keyID string)
+	// FrameRefused counts a frame of the site's that was refused, by one of the Refused constants.
+	FrameRefused(reason string)
+	// Reconnected counts a connection that was made again.
+	Reconnected()
+}
+
+// Credentials are what the bot and the site know each other by.
+type Credentials struct {
+	// JWT is the token of the next dial.
+	JWT string
+	// Keys verify requests and sign results.
+	Keys wire.KeyRing
+	// CA holds PEM certificates to trust instead of the system's; nil for the system's.
+	CA []byte
+}
+
+// Config is how to reach the site.
+type Config struct {
+	// URL is the site's WebSocket, wss:// or ws://, without the token.
+	URL string
+	// TokenIn is where the token goes; in the query unless it says TokenInHeader.
+	TokenIn v1alpha1.TokenPlacement
+	// ServerName is the name that the site's certificate must carry; the URL's host unless given.
+	ServerName string
+	// PingInterval is how often the connection is probed; it is dead after two and a half of them in silence.
+	PingInterval time.Duration
+	// MessageTTL is how far a frame's time may be from the bot's clock, either way.
+	MessageTTL time.Duration
+	// Limits bound a frame; zero fields stand for the protocol's.
+	Limits wire.Limits
+	// Credentials returns the credentials as they are now. It is called often and must be cheap.
+	Credentials func() Credentials
+	// CredentialsChanged, of capacity 1, is signalled when Credentials returns something new: a client that waits to dial
+	// again then dials at once. It may be nil, and is never closed.
+	CredentialsChanged <-chan struct{}
+	// UserAgent is the User-Agent of the handshake.
+	UserAgent string
+	// Logger is slog.Default() unless given.
+	Logger *slog.Logger
+	// Rand returns jitter in [0, 1); math/rand/v2 unless given.
+	Rand func() float64
+	// DialContext opens connections; a net.Dialer's unless given.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+func (c *Config) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if c.DialContext != nil {
+		return c.DialContext(ctx, network, address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+// patience is how long the site may be silent: two and a half ping intervals.
+func (c *Config) patience() time.Duration { return c.PingInterval * 5 / 2 }
+
+func (c *Config) maxFrame() int {
+	if c.Limits.MaxBytes > 0 {
+		return c.Limits.MaxBytes
+	}
+	return wire.DefaultLimits().MaxBytes
+}
+
+func (c *Config) validate() error {
+	if c.PingInterval <= 0 || c.MessageTTL <= 0 || c.Credentials == nil {
+		return errors.New("the site's client needs a ping interval, a message TTL and credentials")
+	}
+	_, _, err := handshake(c, "")
+	return err
+}
+
+// Client keeps the bot connected to the site.
+type Client struct {
+	cfg    Config
+	host   string
+	store  Store
+	health Health
+	log    *slog.Logger
+
+	connections int
+}
+
+// New makes a client; Run runs it.
+func New(cfg Config, st Store, health Health) *Client {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Float64
+	}
+	c := &Client{cfg: cfg, store: st, health: health, log: cfg.Logger}
+	if target, err := url.Parse(cfg.URL); err == nil {
+		c.host = target.Host
+	}
+	return c
+}
+
+// Run connects, and connects again whenever the connection ends, until ctx is done; then it says goodbye to the site and
+// returns nil, within 2 s. Any error is about the Config. It must not be called twice.
+func (c *Client) Run(ctx context.Context) error {
+	if err := c.cfg.validate(); err != nil {
+		return err
+	}
+	c.health.Site(false, v1alpha1.ReasonConnecting, "connecting to "+c.host)
+	for failures := 0; ; {
+		drain(c.cfg.CredentialsChanged) // the dial uses what is there now
+		lived, err := c.connect(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		failures++
+		if lived >= healthyAfter {
+			failures = 0
+		}
+		why := asError(err)
+		c.health.Site(false, why.Reason, why.Message)
+		wait := delay(failures, why.refused(), c.cfg.Rand())
+		c.log.Warn("no connection to the site", "reason", why.Reason, "message", why.Message,
+			"lived", lived.Round(time.Millisecond), "retryIn", wait.Round(time.Millisecond))
+		if !c.pause(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// connect holds one connection from its dial to its end.
+func (c *Client) connect(ctx context.Context) (lived time.Duration, err error) {
+	l, err := dial(ctx, &c.cfg)
+	if err != nil {
+		return 0, err
+	}
+	since := time.Now()
+	c.connections++
+	if c.connections > 1 {
+		c.health.Reconnected()
+	}
+	c.health.Site(true, v1alpha1.ReasonConnected, "connected to "+c.host)
+	c.log.Info("connected to the site", "host", c.host)
+	err = newSession(c, l).run(ctx)
+	return time.Since(since), err
+}
+
+// pause waits, or until the credentials change; false when ctx is done.
+func (c *Client) pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-c.cfg.CredentialsChanged:
+	case <-timer.C:
+	}
+	return true
+}
+
+// drain takes a signal that is pending.
+func drain(signal <-chan struct{}) {
+	select {
+	case <-signal:
+	default:
+	}
+}
+
+// asError gives an error of any kind a Reason.
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Reason: v1alpha1.ReasonConnectionLost, Message: printable(err.Error()), err: err}
+}

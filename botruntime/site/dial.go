@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+const (
+	// handshakeTimeout is how long a dial may take in all: name, connection, TLS and HTTP.
+	handshakeTimeout = 10 * time.Second
+	readBufferSize   = 16 << 10
+)
+
+// link is an open WebSocket.
+type link struct {
+	ws   *websocket.Conn
+	cork *corkedConn
+	// jwt is the token that it was opened with.
+	jwt string
+}
+
+// dial opens the WebSocket. The error is an *Error, or of parent.
+func dial(parent context.Context, cfg *Config) (*link, error) {
+	credentials := cfg.Credentials()
+	target, header, err := handshake(cfg, credentials.JWT)
+	if err != nil {
+		return nil, err
+	}
+	host := target.Hostname()
+	tlsConfig, err := tlsConfig(cfg.ServerName, credentials.CA)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{jwt: credentials.JWT}
+	dialer := websocket.Dialer{
+		Proxy:            http.ProxyFromEnvironment,
+		HandshakeTimeout: handshakeTimeout,
+		TLSClientConfig:  tlsConfig,
+		ReadBufferSize:   readBufferSize,
+		// Under TLS, where there is TLS.
+		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := cfg.dialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			l.cork = &corkedConn{Conn: conn}
+			return l.cork, nil
+		},
+	}
+	var tlsErr error
+	ctx := httptrace.WithClientTrace(parent, &httptrace.ClientTrace{
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { tlsErr = err },
+	})
+	var response *http.Response
+	if l.ws, response, err = dialer.DialContext(ctx, target.String(), header); err != nil {
+		if parent.Err() != nil {
+			return nil, parent.Err()
+		}
+		return nil, explainDial(err, tlsErr, response, host)
+	}
+	return l, nil
+}
+
+// handshake is what a dial asks for. The token stands in one of the two: neither may be logged.
+func handshake(cfg *Config, jwt string) (*url.URL, http.Header, error) {
+	target, err := url.Parse(cfg.URL)
+	if err != nil { // err would quote the URL
+		return nil, nil, errors.New("site.url is not a URL")
+	}
+	origin := url.URL{Scheme: "https", Host: target.Host}
+	switch target.Scheme {
+	case "wss":
+	case "ws":
+		origin.Scheme = "http"
+	default:
+		return nil, nil, fmt.Errorf("site.url begins with %q, not with wss:// or ws://", target.Scheme)
+	}
+	if target.Host == "" || target.User != nil {
+		return nil, nil, errors.New("site.url must name a host, and no user")
+	}
+	header := http.Header{"Origin": {origin.String()}}
+	if cfg.UserAgent != "" {
+		header.Set("User-Agent", cfg.UserAgent)
+	}
+	if cfg.TokenIn == v1alpha1.TokenInHeader {
+		header.Set("Authorization", "Bearer "+jwt)
+		return target, header, nil
+	}
+	if target.RawQuery != "" {
+		target.RawQuery += "&"
+	}
+	target.RawQuery += "token=" + url.QueryEscape(jwt)
+	return target, header, nil
+}
+
+// tlsConfig trusts the certificates of ca instead of the system's, if there are any.
+func tlsConfig(serverName string, ca []byte) (*tls.Config, error) {
+	cfg := &tls.Config{ServerName: serverName, MinVersion: tls.VersionTLS12}
+	if len(ca) == 0 {
+		return cfg, nil
+	}
+	cfg.RootCAs = x509.NewCertPool()
+	if !cfg.RootCAs.AppendCertsFromPEM(ca) {
+		return nil, &Error{Reason: v1alpha1.ReasonTLSFailure, Message: "site.tls.caSecretRef holds no PEM certificate"}
+	}
+	return cfg, nil
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"context"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+)
+
+const (
+	// writeTimeout is how long the site may leave a write unread.
+	writeTimeout = 10 * time.Second
+	// answersQueued is how many refusals and pongs may wait for a site that sends faster than it reads.
+	answersQueued = 256
+)
+
+// message is a WebSocket message or control frame.
+type message struct {
+	kind int // such as websocket.TextMessage
+	data []byte
+}
+
+func textMessage(data []byte) message { return message{websocket.TextMessage, data} }
+
+// writer owns all writes of a session.
+type writer struct {
+	link    *link
+	answers chan message   // from the reader, which must never wait for the site to read
+	batches chan []message // from the pump
+}
+
+func newWriter(l *link) *writer {
+	return &writer{link: l, answers: make(chan message, answersQueued), batches: make(chan []message)}
+}
+
+// offer queues an answer; it is dropped where too many wait, and false says so.
+func (w *writer) offer(m message) bool {
+	select {
+	case w.answers <- m:
+		return true
+	default:
+		return false
+	}
+}
+
+// send hands over messages to write, and waits until the writer takes them.
+func (w *writer) send(ctx context.Context, batch []message) error {
+	select {
+	case w.batches <- batch:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run writes until ctx is done or a write fails, and pings at every interval.
+func (w *writer) run(ctx context.Context, interval time.Duration) error {
+	probe := []message{{websocket.PingMessage, nil}, textMessage(wire.Ping())}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		var batch []message
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+			batch = probe
+		case batch = <-w.batches:
+		case m := <-w.answers:
+			batch = w.waiting(m)
+		}
+		if err := w.write(batch); err != nil {
+			if !isTimeout(err) {
+				awaitEnd(ctx) // the reader knows better: a close frame may have come
+			}
+			return explainWrite(err)
+		}
+	}
+}
+
+// awaitEnd waits, for a moment, for ctx to be done.
+func awaitEnd(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	<-ctx.Done()
+}
+
+// waiting is an answer and those that wait behind it.
+func (w *writer) waiting(first message) []message {
+	batch := []message{first}
+	for len(w.answers) > 0 && len(batch) < answersQueued {
+		batch = append(batch, <-w.answers)
+	}
+	return batch
+}
+
+// write writes messages together.
+func (w *writer) write(batch []message) error {
+	if err := w.link.ws.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	w.link.cork.cork()
+	for _, m := range batch {
+		if err := w.link.ws.WriteMessage(m.kind, m.data); err != nil {
+			return err
+		}
+	}
+	return w.link.cork.uncork()
+}
