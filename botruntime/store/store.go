@@ -109,6 +109,9 @@ func openDB(path string, options ...string) (*sql.DB, error) {
 	return db, nil
 }
 
+// Alive is nil while the store makes progress.
+func (s *Store) Alive(ctx context.Context) error { return s.writer.alive(ctx) }
+
 // Close ends the store; what was committed is on disk.
 func (s *Store) Close() error {
 	return errors.Join(s.writer.close(), s.closeFiles())

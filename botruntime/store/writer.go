@@ -62,6 +62,22 @@ func (w *writer) write(ctx context.Context, change func(*txn) error) error {
 	}
 }
 
+// alive is nil once the writer came round to an empty change: it is neither stuck nor gone.
+func (w *writer) alive(ctx context.Context) error {
+	o := op{change: func(*txn) error { return nil }, done: make(chan error, 1)}
+	select {
+	case w.ops <- o:
+	case <-ctx.Done():
+		return fmt.Errorf("the store takes no writes: %w", ctx.Err())
+	}
+	select {
+	case err := <-o.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the store does not commit: %w", ctx.Err())
+	}
+}
+
 func (w *writer) close() error {
 	close(w.closing)
 	err := <-w.closed

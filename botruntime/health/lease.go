@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package health
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+const (
+	// leaseDuration is how long a bot that stopped renewing is still taken for the active one.
+	leaseDuration = 30 * time.Second
+	renewInterval = 10 * time.Second
+	retryInterval = 2 * time.Second
+	// countersInterval is how often counters that changed are written when no state did.
+	countersInterval = 30 * time.Second
+	// releaseTimeout bounds the goodbye of a bot that ends.
+	releaseTimeout = 2 * time.Second
+)
+
+// ErrLeaseLost means that another bot took the lease: this one must stop.
+var ErrLeaseLost = errors.New("another bot holds the lease now")
+
+// Lease is the bot's Lease: who is active, that it lives, and its report.
+type Lease struct {
+	client   *leaseClient
+	identity string
+	tracker  *Tracker
+	now      func() time.Time
+	log      *slog.Logger
+
+	seen      *coordinationv1.Lease // as the API server last showed it; nil: ask again
+	written   v1alpha1.BotReport
+	writtenAt time.Time
+}
+
+// NewLease is the Lease of a bot in a pod. identity names the pod.
+func NewLease(namespace, name, identity string, tracker *Tracker, now func() time.Time, log *slog.Logger) (*Lease, error) {
+	client, err := inClusterClient(namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	return &Lease{client: client, identity: identity, tracker: tracker, now: now, log: log}, nil
+}
+
+// Acquire waits until the lease is this bot's. A holder is given up when its lease did not change for its duration by
+// this bot's own clock, so that skewed clocks don't matter.
+func (l *Lease) Acquire(ctx context.Context) error {
+	var seen observation
+	for {
+		lease, err := l.client.get(ctx)
+		if err == nil {
+			if seen.free(lease, l.identity, l.now()) {
+				if err = l.write(ctx, lease); err == nil {
+					return nil
+				}
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			l.log.Warn("waiting for the lease", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryInterval):
+		}
+	}
+}
+
+// observation is what a bot that waits has seen of the holder.
+type observation struct {
+	version string
+	at      time.Time
+}
+
+// free says whether a lease may be taken.
+func (o *observation) free(lease *coordinationv1.Lease, identity string, now time.Time) bool {
+	holder := lease.Spec.HolderIdentity
+	if holder == nil || *holder == "" || *holder == identity {
+		return true
+	}
+	if lease.ResourceVersion != o.version {
+		o.version, o.at = lease.ResourceVersion, now
+	}
+	duration := leaseDuration
+	if s := lease.Spec.LeaseDurationSeconds; s != nil {
+		duration = time.Duration(*s) * time.Second
+	}
+	return now.Sub(o.at) >= duration
+}
+
+// Keep renews an acquired lease and writes the report until ctx ends; then it releases the lease. While the API server
+// cannot be reached the bot works on. ErrLeaseLost ends it.
+func (l *Lease) Keep(ctx context.Context) error {
+	renew := time.NewTimer(renewInterval)
+	defer renew.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return l.release(context.WithoutCancel(ctx))
+		case <-l.tracker.Changed():
+		case <-renew.C:
+		}
+		interval := renewInterval
+		switch err := l.renew(ctx); {
+		case errors.Is(err, ErrLeaseLost):
+			return err
+		case err != nil && ctx.Err() == nil:
+			l.log.Warn("renew the lease", "error", err)
+			interval = retryInterval
+		}
+		renew.Reset(interval)
+	}
+}
+
+func (l *Lease) renew(ctx context.Context) error {
+	if l.seen == nil {
+		lease, err := l.client.get(ctx)
+		if err != nil {
+			return err
+		}
+		if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" && *holder != l.identity {
+			return ErrLeaseLost
+		}
+		l.seen = lease
+	}
+	err := l.write(ctx, l.seen)
+	if errors.Is(err, errConflict) {
+		return l.renew(ctx)
+	}
+	return err
+}
+
+// write renews the lease, and with it the report where it is due.
+func (l *Lease) write(ctx context.Context, seen *coordinationv1.Lease) error {
+	l.seen = nil
+	now := l.now()
+	patch := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{ResourceVersion: seen.ResourceVersion}}
+	patch.Spec = coordinationv1.LeaseSpec{
+		HolderIdentity:       &l.identity,
+		LeaseDurationSeconds: new(int32(leaseDuration / time.Second)),
+		RenewTime:            new(metav1.NewMicroTime(now)),
+	}
+	if holder := seen.Spec.HolderIdentity; holder == nil || *holder != l.identity {
+		patch.Spec.AcquireTime = patch.Spec.RenewTime
+		transitions := int32(1)
+		if n := seen.Spec.LeaseTransitions; n != nil {
+			transitions += *n
+		}
+		patch.Spec.LeaseTransitions = &transitions
+	}
+	report := l.tracker.Report()
+	due := reportDue(l.written, report, now.Sub(l.writtenAt))
+	if due {
+		data, err := json.Marshal(report)
+		if err != nil {
+			return fmt.Errorf("encode the report: %w", err)
+		}
+		patch.Annotations = map[string]string{v1alpha1.AnnotationReport: string(data)}
+	}
+	lease, err := l.client.patch(ctx, patch)
+	if err != nil {
+		return err
+	}
+	l.seen = lease
+	if due {
+		l.written, l.writtenAt = report, now
+	}
+	return nil
+}
+
+// reportDue says whether a report has to be written: a changed state at once, changed counters at their interval.
+func reportDue(written, report v1alpha1.BotReport, since time.Duration) bool {
+	if equalJSON(written, report) {
+		return false
+	}
+	return since >= countersInterval || !equalJSON(states(written), states(report))
+}
+
+// states is a report without its counters.
+func states(r v1alpha1.BotReport) v1alpha1.BotReport {
+	r.Tickets, r.FramesRefused, r.Reconnects = v1alpha1.TicketsStatus{}, nil, 0
+	return r
+}
+
+func equalJSON(a, b v1alpha1.BotReport) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+// release gives the lease up, so that another bot need not wait for it.
+func (l *Lease) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	defer cancel()
+	lease, err := l.client.get(ctx)
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	if holder := lease.Spec.HolderIdentity; holder == nil || *holder != l.identity {
+		return nil
+	}
+	_, err = l.client.patch(ctx, &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{ResourceVersion: lease.ResourceVersion},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: new(string)},
+	})
+	return err
+}
