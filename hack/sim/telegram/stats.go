@@ -23,6 +23,7 @@ type Stats struct {
 	Conflicts       int64            `json:"conflicts"`         // 409s
 	PendingUpdates  int              `json:"pending_updates"`   // not confirmed yet
 	Updates         int64            `json:"updates"`           // made so far
+	Polls           int64            `json:"polls"`             // getUpdates requests that had to wait, begun so far
 }
 
 // Stats returns a copy of the counters.

@@ -123,6 +123,7 @@ func (s *Server) getUpdates(c *call) (any, error) {
 	}
 	poll := &longPoll{wake: make(chan struct{}, 1), conflict: make(chan struct{})}
 	q.poll = poll
+	s.stats.Polls++
 	s.mu.Unlock()
 
 	err := s.waitForUpdate(c, poll, timeout)

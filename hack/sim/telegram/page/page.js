@@ -1,1 +1,1 @@
-
+// textContent

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+)
+
+// DefaultPath is where the WebSocket is.
+const DefaultPath = "/ws/feedback-bot"
+
+// resultTTL is how old a result may be.
+const resultTTL = 45 * time.Second
+
+// Config is what a Server starts with.
+type Config struct {
+	// Path is where the WebSocket is; DefaultPath unless given.
+	Path string
+	// Accept judges tokens; every token is good unless given.
+	Accept Accept
+	// AnyOrigin does without the check of the Origin.
+	AnyOrigin bool
+	// Key and Form are what feedback is signed with.
+	Key  wire.Key
+	Form wire.Form
+	// PingInterval is the time between the site's own pings; none unless given.
+	PingInterval time.Duration
+	// ResendAfter is how long an answer may take before the feedback is sent again; for ever unless given.
+	ResendAfter time.Duration
+	// OnResult, if given, is called with every frame that answers a feedback; it must not call the Server.
+	OnResult func(Sent)
+}
+
+// Server is a simulated site. All methods are safe for concurrent use.
+type Server struct {
+	cfg       Config
+	mux       *http.ServeMux
+	done      chan struct{}
+	closeOnce sync.Once
+	sessions  sync.WaitGroup
+
+	mu       sync.Mutex
+	accept   Accept
+	key      wire.Key
+	form     wire.Form
+	ring     wire.KeyRing // every key so far: results are signed with the key of their request
+	conns    []*conn      // the open ones, oldest first
+	faults   Faults
+	feedback map[string]*tracked
+	order    []string // ids in the order they came
+	unsent   []*tracked
+	stats    counters
+
+	rev     int64
+	change  chan struct{} // closed when rev grows, if waiters
+	waiters int
+}
+
+// New returns a Server that has sent nothing.
+func New(cfg Config) *Server {
+	if cfg.Path == "" {
+		cfg.Path = DefaultPath
+	}
+	if cfg.Accept == nil {
+		cfg.Accept = func(string) error { return nil }
+	}
+	s := &Server{
+		cfg: cfg, mux: http.NewServeMux(), done: make(chan struct{}), accept: cfg.Accept,
+		key: cfg.Key, form: cfg.Form, ring: wire.NewKeyRing(cfg.Key), feedback: map[string]*tracked{}, change: make(chan struct{}),
+	}
+	s.mux.HandleFunc("GET "+cfg.Path, s.serveWebSocket)
+	s.routeControl()
+	s.routePage()
+	return s
+}
+
+// ServeHTTP serves the WebSocket, the control API and the page.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Close ends connections and waits, and returns when they have ended; the Server must not be used after.
+func (s *Server) Close() {
+	s.closeOnce.Do(func() { close(s.done) })
+	s.Drop()
+	s.sessions.Wait()
+}
+
+// SetKey signs with another key, or in another form, from now on. Results may be signed with any key so far.
+func (s *Server) SetKey(key wire.Key, form wire.Form) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := []wire.Key{key}
+	for _, id := range s.ring.IDs() {
+		known, _ := s.ring.Lookup(id)
+		keys = append(keys, known)
+	}
+	s.key, s.form, s.ring = key, form, wire.NewKeyRing(keys...)
+}
+
+// SetAccept judges tokens by another rule from now on; open connections stay.
+func (s *Server) SetAccept(accept Accept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accept = accept
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"slices"
+	"time"
+)
+
+// Stats are counters since the start.
+type Stats struct {
+	// Connected is whether a connection is open; Connections counts those ever opened, Refused the handshakes refused.
+	Connected   bool  `json:"connected"`
+	Connections int64 `json:"connections"`
+	Refused     int64 `json:"refused"`
+	// LastRefusal says why the last handshake was refused; LastEnd how the last connection ended.
+	LastRefusal string `json:"last_refusal,omitempty"`
+	LastEnd     string `json:"last_end,omitempty"`
+	// Feedback counts feedbacks, Frames what was written of them.
+	Feedback int64 `json:"feedback"`
+	Frames   int64 `json:"frames"`
+	// Answered counts feedbacks with a good result, OK and Failed what it said.
+	Answered int64 `json:"answered"`
+	OK       int64 `json:"ok"`
+	Failed   int64 `json:"failed"`
+	// Repeated counts good results of feedbacks that had one, Missigned results with a bad or old signature, Unknown good
+	// results of nothing that was sent, Malformed any other frame.
+	Repeated  int64 `json:"repeated"`
+	Missigned int64 `json:"missigned"`
+	Unknown   int64 `json:"unknown"`
+	Malformed int64 `json:"malformed"`
+	// Pings and Pongs count the bot's JSON frames of these types, ControlPings its WebSocket pings.
+	Pings        int64 `json:"pings"`
+	Pongs        int64 `json:"pongs"`
+	ControlPings int64 `json:"control_pings"`
+	// P50, P99 and Max are latencies of results; PerSecond counts results between the first frame and the last result.
+	P50       Duration `json:"p50"`
+	P99       Duration `json:"p99"`
+	Max       Duration `json:"max"`
+	PerSecond float64  `json:"per_second"`
+}
+
+// counters are what Stats are made of. Server.mu guards them.
+type counters struct {
+	Stats
+	created                 int64
+	latencies               []time.Duration
+	firstFrame, firstResult time.Time
+	lastResult              time.Time
+}
+
+// Stats returns the counters. It sorts the latencies: not for tight loops of large runs.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.stats.Stats
+	out.Connected = len(s.conns) > 0
+	out.Feedback = s.stats.created
+	sorted := slices.Clone(s.stats.latencies)
+	slices.Sort(sorted)
+	if n := len(sorted); n > 0 {
+		out.P50, out.P99, out.Max = Duration(sorted[n/2]), Duration(sorted[n*99/100]), Duration(sorted[n-1])
+	}
+	if span := s.stats.lastResult.Sub(s.stats.firstFrame).Seconds(); span > 0 {
+		out.PerSecond = float64(out.Answered) / span
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrClosed means that the Server was closed during a wait.
+var ErrClosed = errors.New("the server is closed")
+
+// changed marks that something visible changed, and returns the new revision. Server.mu must be held.
+func (s *Server) changed() int64 {
+	s.rev++
+	if s.waiters > 0 {
+		close(s.change)
+		s.change = make(chan struct{})
+		s.waiters = 0
+	}
+	return s.rev
+}
+
+// WaitFor waits until condition is true, which it evaluates now and after each change. The condition may call any method.
+func (s *Server) WaitFor(ctx context.Context, condition func() bool) error {
+	for {
+		s.mu.Lock()
+		change := s.change
+		s.waiters++
+		s.mu.Unlock()
+		if condition() {
+			return nil
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return fmt.Errorf("wait: %w", ctx.Err())
+		case <-s.done:
+			return ErrClosed
+		}
+	}
+}
+
+// WaitConnected waits for an open connection.
+func (s *Server) WaitConnected(ctx context.Context) error { return s.WaitConnection(ctx, 1) }
+
+// WaitConnection waits for an open connection, the n-th ever opened or a later one.
+func (s *Server) WaitConnection(ctx context.Context, n int64) error {
+	return s.WaitFor(ctx, func() bool {
+		stats := s.Stats()
+		return stats.Connected && stats.Connections >= n
+	})
+}
+
+// WaitResult waits for the verified result of a feedback.
+func (s *Server) WaitResult(ctx context.Context, id string) (Result, error) {
+	var result Result
+	err := s.WaitFor(ctx, func() bool {
+		sent, ok := s.Sent(id)
+		if ok && sent.Result != nil {
+			result = *sent.Result
+		}
+		return ok && sent.Result != nil
+	})
+	return result, err
+}
+
+// WaitResults waits until n feedbacks have a verified result.
+func (s *Server) WaitResults(ctx context.Context, n int64) error {
+	return s.WaitFor(ctx, func() bool { return s.Stats().Answered >= n })
+}
