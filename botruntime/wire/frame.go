@@ -21,12 +21,13 @@ const (
 
 // Frame is a decoded frame from the site.
 type Frame struct {
-	Type     string
+	Type     string       // as the site named it, in valid UTF-8
 	Feedback *NewFeedback // for TypeNewFeedback only
 }
 
 // NewFeedback is the envelope of a feedback, of the right shape but not yet
-// verified.
+// verified. Its strings, and those of its payload, share one copy of the frame:
+// strings.Clone what is to outlive it.
 type NewFeedback struct {
 	ID    string // not empty; lone surrogates kept, see the package's comment
 	TS    int64  // Unix seconds
@@ -48,7 +49,7 @@ func Decode(data []byte, lim Limits) (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	f := Frame{Type: e.name("type")}
+	f := Frame{Type: toUTF8(e.name("type"))}
 	if e.err == nil && f.Type == TypeNewFeedback {
 		f.Feedback = &NewFeedback{
 			ID:    e.name("id"),
@@ -88,7 +89,7 @@ func (r KeyRing) verifyFresh(
 // err, and then the rest means nothing.
 type envelope struct {
 	root Value
-	err  error
+	err  *InvalidMessageError
 }
 
 func openEnvelope(data []byte, lim Limits) (envelope, error) {

@@ -58,6 +58,7 @@ func TestDecodeOtherTypes(t *testing.T) {
 		`{"type":"ping","id":7,"ts":{}}`: TypePing,
 		`{"type":"feedback_status"}`:     "feedback_status",
 		`{"type":"ping","type":"pong"}`:  TypePong,
+		`{"type":"a\ud800"}`:             "a\ufffd",
 	} {
 		f, err := Decode([]byte(doc), DefaultLimits())
 		if err != nil || f.Type != want || f.Feedback != nil {
@@ -83,64 +84,67 @@ func TestDecodeAccepts(t *testing.T) {
 	}
 }
 
+var longName = `"` + strings.Repeat("я", MaxNameLen+1) + `"`
+
+var refusedFrames = map[string]struct {
+	frame    string // or
+	change   map[string]string
+	what, id string
+}{
+	"array":             {frame: `[]`, what: "the frame is an array, not an object"},
+	"text":              {frame: `"x"`, what: "the frame is a string, not an object"},
+	"empty object":      {frame: `{}`, what: "type is missing"},
+	"not JSON":          {frame: `hello`, what: "not acceptable JSON at byte 0: 'h' where a value is needed"},
+	"no type":           {change: map[string]string{"type": ""}, what: "type is missing", id: "an id"},
+	"type null":         {change: map[string]string{"type": "null"}, what: "type is null, not a string", id: "an id"},
+	"type empty":        {change: map[string]string{"type": `""`}, what: "type is empty", id: "an id"},
+	"no id":             {change: map[string]string{"id": ""}, what: "id is missing"},
+	"id number":         {change: map[string]string{"id": "7"}, what: "id is an integer, not a string"},
+	"id null":           {change: map[string]string{"id": "null"}, what: "id is null, not a string"},
+	"id empty":          {change: map[string]string{"id": `""`}, what: "id is empty"},
+	"id long":           {change: map[string]string{"id": longName}, what: "id is longer than 200 characters", id: strings.Trim(longName, `"`)},
+	"last id counts":    {change: map[string]string{"id": `"an id","id":7`}, what: "id is an integer, not a string"},
+	"no data":           {change: map[string]string{"data": ""}, what: "data is missing", id: "an id"},
+	"data array":        {change: map[string]string{"data": "[]"}, what: "data is an array, not an object", id: "an id"},
+	"data null":         {change: map[string]string{"data": "null"}, what: "data is null, not an object", id: "an id"},
+	"no ts":             {change: map[string]string{"ts": ""}, what: "ts is missing", id: "an id"},
+	"ts float":          {change: map[string]string{"ts": "1.0"}, what: "ts is a float, not an integer", id: "an id"},
+	"ts exponent":       {change: map[string]string{"ts": "1e9"}, what: "ts is a float, not an integer", id: "an id"},
+	"ts true":           {change: map[string]string{"ts": "true"}, what: "ts is true, not an integer", id: "an id"},
+	"ts text":           {change: map[string]string{"ts": `"1"`}, what: "ts is a string, not an integer", id: "an id"},
+	"ts huge":           {change: map[string]string{"ts": "9223372036854775808"}, what: "ts does not fit in 64 bits", id: "an id"},
+	"no nonce":          {change: map[string]string{"nonce": ""}, what: "nonce is missing", id: "an id"},
+	"nonce number":      {change: map[string]string{"nonce": "1.5"}, what: "nonce is a float, not a string", id: "an id"},
+	"nonce long":        {change: map[string]string{"nonce": longName}, what: "nonce is longer than 200 characters", id: "an id"},
+	"no sig":            {change: map[string]string{"sig": ""}, what: "sig is missing", id: "an id"},
+	"sig null":          {change: map[string]string{"sig": "null"}, what: "sig is null, not a string", id: "an id"},
+	"the first counts":  {change: map[string]string{"id": "", "data": "", "ts": "", "nonce": "", "sig": ""}, what: "id is missing"},
+	"data before ts":    {change: map[string]string{"data": "1", "ts": "", "sig": ""}, what: "data is an integer, not an object", id: "an id"},
+	"id with surrogate": {change: map[string]string{"id": `"\ud800"`, "ts": ""}, what: "ts is missing", id: "\xed\xa0\x80"},
+	"NaN in data": {
+		change: map[string]string{"data": `{"a":NaN}`},
+		what:   "not acceptable JSON at byte 48: NaN is not JSON", id: "an id",
+	},
+	"1e400 in data": {
+		change: map[string]string{"data": `{"a":1e400}`},
+		what:   "not acceptable JSON at byte 48: a number too large for a float", id: "an id",
+	},
+	"deep data": {
+		change: map[string]string{"data": strings.Repeat("[", 64) + strings.Repeat("]", 64)},
+		what:   "over the limit at byte 106: more than 64 levels of nesting", id: "an id",
+	},
+	"invalid UTF-8 in data": {
+		change: map[string]string{"data": "{\"a\":\"\xff\"}"},
+		what:   "not acceptable JSON at byte 49: invalid UTF-8", id: "an id",
+	},
+	"too large": {
+		frame: envelopeWith(map[string]string{"data": `"` + strings.Repeat("a", 1<<20) + `"`}),
+		what:  "over the limit at byte 1048576: 1048729 bytes are more than 1048576",
+	},
+}
+
 func TestDecodeRefuses(t *testing.T) {
-	long := `"` + strings.Repeat("я", MaxNameLen+1) + `"`
-	for name, c := range map[string]struct {
-		frame    string // or
-		change   map[string]string
-		what, id string
-	}{
-		"array":             {frame: `[]`, what: "the frame is an array, not an object"},
-		"text":              {frame: `"x"`, what: "the frame is a string, not an object"},
-		"empty object":      {frame: `{}`, what: "type is missing"},
-		"not JSON":          {frame: `hello`, what: "not acceptable JSON at byte 0: 'h' where a value is needed"},
-		"no type":           {change: map[string]string{"type": ""}, what: "type is missing", id: "an id"},
-		"type null":         {change: map[string]string{"type": "null"}, what: "type is null, not a string", id: "an id"},
-		"type empty":        {change: map[string]string{"type": `""`}, what: "type is empty", id: "an id"},
-		"no id":             {change: map[string]string{"id": ""}, what: "id is missing"},
-		"id number":         {change: map[string]string{"id": "7"}, what: "id is an integer, not a string"},
-		"id null":           {change: map[string]string{"id": "null"}, what: "id is null, not a string"},
-		"id empty":          {change: map[string]string{"id": `""`}, what: "id is empty"},
-		"id long":           {change: map[string]string{"id": long}, what: "id is longer than 200 characters", id: strings.Trim(long, `"`)},
-		"last id counts":    {change: map[string]string{"id": `"an id","id":7`}, what: "id is an integer, not a string"},
-		"no data":           {change: map[string]string{"data": ""}, what: "data is missing", id: "an id"},
-		"data array":        {change: map[string]string{"data": "[]"}, what: "data is an array, not an object", id: "an id"},
-		"data null":         {change: map[string]string{"data": "null"}, what: "data is null, not an object", id: "an id"},
-		"no ts":             {change: map[string]string{"ts": ""}, what: "ts is missing", id: "an id"},
-		"ts float":          {change: map[string]string{"ts": "1.0"}, what: "ts is a float, not an integer", id: "an id"},
-		"ts exponent":       {change: map[string]string{"ts": "1e9"}, what: "ts is a float, not an integer", id: "an id"},
-		"ts true":           {change: map[string]string{"ts": "true"}, what: "ts is true, not an integer", id: "an id"},
-		"ts text":           {change: map[string]string{"ts": `"1"`}, what: "ts is a string, not an integer", id: "an id"},
-		"ts huge":           {change: map[string]string{"ts": "9223372036854775808"}, what: "ts does not fit in 64 bits", id: "an id"},
-		"no nonce":          {change: map[string]string{"nonce": ""}, what: "nonce is missing", id: "an id"},
-		"nonce number":      {change: map[string]string{"nonce": "1.5"}, what: "nonce is a float, not a string", id: "an id"},
-		"nonce long":        {change: map[string]string{"nonce": long}, what: "nonce is longer than 200 characters", id: "an id"},
-		"no sig":            {change: map[string]string{"sig": ""}, what: "sig is missing", id: "an id"},
-		"sig null":          {change: map[string]string{"sig": "null"}, what: "sig is null, not a string", id: "an id"},
-		"the first counts":  {change: map[string]string{"id": "", "data": "", "ts": "", "nonce": "", "sig": ""}, what: "id is missing"},
-		"data before ts":    {change: map[string]string{"data": "1", "ts": "", "sig": ""}, what: "data is an integer, not an object", id: "an id"},
-		"id with surrogate": {change: map[string]string{"id": `"\ud800"`, "ts": ""}, what: "ts is missing", id: "\xed\xa0\x80"},
-		"NaN in data": {
-			change: map[string]string{"data": `{"a":NaN}`},
-			what:   "not acceptable JSON at byte 48: NaN is not JSON", id: "an id",
-		},
-		"1e400 in data": {
-			change: map[string]string{"data": `{"a":1e400}`},
-			what:   "not acceptable JSON at byte 48: a number too large for a float", id: "an id",
-		},
-		"deep data": {
-			change: map[string]string{"data": strings.Repeat("[", 64) + strings.Repeat("]", 64)},
-			what:   "over the limit at byte 106: more than 64 levels of nesting", id: "an id",
-		},
-		"invalid UTF-8 in data": {
-			change: map[string]string{"data": "{\"a\":\"\xff\"}"},
-			what:   "not acceptable JSON at byte 49: invalid UTF-8", id: "an id",
-		},
-		"too large": {
-			frame: envelopeWith(map[string]string{"data": `"` + strings.Repeat("a", 1<<20) + `"`}),
-			what:  "over the limit at byte 1048576: 1048729 bytes are more than 1048576",
-		},
-	} {
+	for name, c := range refusedFrames {
 		t.Run(name, func(t *testing.T) {
 			if c.frame == "" {
 				c.frame = envelopeWith(c.change)
@@ -229,19 +233,16 @@ func TestAppendNewFeedbackRefuses(t *testing.T) {
 		key         Key
 		data, nonce string
 		form        Form
-		want        error
+		want        string
 	}{
-		"no key":         {data: `{}`, want: ErrNoKey},
-		"lone surrogate": {key: key, data: `["\ud800"]`, want: ErrLoneSurrogate},
-		"not JSON":       {key: key, data: `{`, want: new(ParseError)},
-		"nonce":          {key: key, data: `{}`, nonce: "\xff", want: errors.New("any")},
+		"no key":         {data: `{}`, want: ErrNoKey.Error()},
+		"lone surrogate": {key: key, data: `["\ud800"]`, want: "data of a feedback: " + ErrLoneSurrogate.Error()},
+		"not JSON":       {key: key, data: `{`, want: "data of a feedback: not acceptable JSON at byte 1: it ends where a key in double quotes is needed"},
+		"nonce":          {key: key, data: `{}`, nonce: "\xff", want: "the nonce of a frame is not valid UTF-8"},
 	} {
 		got, err := AppendNewFeedback([]byte("kept"), "id", []byte(c.data), c.key, c.form, 1, c.nonce)
-		if err == nil || string(got) != "kept" {
-			t.Errorf("%s: %s, %v", name, got, err)
-		}
-		if (c.want == ErrNoKey || c.want == ErrLoneSurrogate) && !errors.Is(err, c.want) {
-			t.Errorf("%s: %v", name, err)
+		if err == nil || err.Error() != c.want || string(got) != "kept" {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, c.want)
 		}
 	}
 }

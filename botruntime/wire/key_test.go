@@ -5,6 +5,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -69,6 +70,15 @@ func TestKeyCopiesItsSecret(t *testing.T) {
 	if got, want := key.Sign(1, "n", nil), mustKey(t, "secret").Sign(1, "n", nil); got != want {
 		t.Errorf("signed %s, want %s", got, want)
 	}
+}
+
+func TestZeroKeyDoesNotSign(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("the zero key signs")
+		}
+	}()
+	Key{}.Sign(1, "n", nil)
 }
 
 func TestKeySignsConcurrently(t *testing.T) {
@@ -145,15 +155,15 @@ func TestKeyRingVerify(t *testing.T) {
 				c.nonce = "n"
 			}
 			got, err := ring.Verify(1, c.nonce, payload, c.sig)
-			if got != c.want || (err == nil) != (c.want != Signature{}) || err != nil && err != ErrBadSignature {
+			if got != c.want || (err == nil) != (c.want != Signature{}) || err != nil && !errors.Is(err, ErrBadSignature) {
 				t.Errorf("%+v, %v, want %+v", got, err, c.want)
 			}
 		})
 	}
-	if _, err := (KeyRing{}).Verify(1, "n", payload, good); err != ErrBadSignature {
+	if _, err := (KeyRing{}).Verify(1, "n", payload, good); !errors.Is(err, ErrBadSignature) {
 		t.Errorf("an empty ring: %v", err)
 	}
-	if _, err := ring.Verify(1, "n", Value{}, good); err != ErrBadSignature {
+	if _, err := ring.Verify(1, "n", Value{}, good); !errors.Is(err, ErrBadSignature) {
 		t.Errorf("no payload: %v", err)
 	}
 }
@@ -171,7 +181,7 @@ func TestKeyRingVerifyLoneSurrogate(t *testing.T) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 	for _, guess := range []string{"{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\ufffd\"}", `{"a":"`} {
-		if _, err := NewKeyRing(key).Verify(1, "n", payload, key.Sign(1, "n", []byte(guess))); err != ErrBadSignature {
+		if _, err := NewKeyRing(key).Verify(1, "n", payload, key.Sign(1, "n", []byte(guess))); !errors.Is(err, ErrBadSignature) {
 			t.Errorf("a signature of %q: %v", guess, err)
 		}
 	}

@@ -139,6 +139,9 @@ func TestValue(t *testing.T) {
 	if s, ok := v.Get("s").Text(); !ok || s != "a\U000103ff\ufffdb" {
 		t.Errorf("s = %q, %v", s, ok)
 	}
+	if s, ok := v.Get("i").Text(); ok {
+		t.Errorf("i is the text %q", s)
+	}
 	if s, _ := v.Get("id").Text(); s != "last" {
 		t.Errorf("of two keys, the one with the value %q wins", s)
 	}

@@ -116,8 +116,8 @@ func startPython(t *testing.T) *python {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait() // killed or not: what it had to say has been read
+		_ = in.Close()
+		_ = cmd.Wait() // killed or not: what it had to say has been read
 	})
 	return &python{in: in, out: bufio.NewReader(out)}
 }

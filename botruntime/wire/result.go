@@ -124,7 +124,7 @@ func DecodeResult(data []byte, lim Limits) (ResultFrame, error) {
 		f.MessageID = result.integer("message_id")
 		f.SentAt = result.text("sent_at")
 		if result.err != nil {
-			e.refuse("result: " + result.err.(*InvalidMessageError).What)
+			e.refuse("result: " + result.err.What)
 		}
 	} else {
 		f.Error = e.text("error")

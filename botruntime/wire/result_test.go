@@ -156,6 +156,7 @@ func TestDecodeResultWithoutNulls(t *testing.T) {
 func TestDecodeResultRefuses(t *testing.T) {
 	const end = `,"ts":1,"nonce":"n","sig":"s"}`
 	for frame, want := range map[string]string{
+		`{"type":"feedback_result",`:                                                    "not acceptable JSON at byte 26: it ends where a key in double quotes is needed",
 		`{"type":"ping"}`:                                                               "type is not feedback_result",
 		`{"type":"feedback_result","ok":true}`:                                          "id is missing",
 		`{"type":"feedback_result","id":"i"}`:                                           "ok is missing",
