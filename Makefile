@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TAG     ?= dev
+BIN     := $(CURDIR)/bin
+LDFLAGS := -s -w -X main.version=$(VERSION)
+SOURCES := $(shell git ls-files '*.go' go.mod go.sum 2>/dev/null)
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup $(BIN)/demo $(BIN)/cluster images sim-image ## Start everything on this machine and carry sample feedback (1 minute; 15 the first time)
+	@$(BIN)/demo up
+
+.PHONY: demo-down
+demo-down: $(BIN)/demo $(BIN)/cluster ## Stop what `make demo` started
+	@$(BIN)/demo down
+
+.PHONY: test
+test: setup ## Run every test (10 minutes; 30 the first time)
+	@hack/test.sh
+
+.PHONY: bench
+bench: build $(BIN)/bench ## Measure the bot; prints the figures of docs/performance.md (1 minute)
+	@$(BIN)/bench --bot $(BIN)/feedbackbridge-bot
+
+##@ Build
+
+.PHONY: build
+build: $(BIN)/feedbackbridge-operator $(BIN)/feedbackbridge-bot ## Build the operator and the bot into bin/
+
+$(BIN)/feedbackbridge-operator: $(SOURCES)
+	@CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $@ .
+
+$(BIN)/feedbackbridge-bot: $(SOURCES)
+	@CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $@ ./botruntime
+
+$(BIN)/sim $(BIN)/cluster $(BIN)/demo $(BIN)/bench: $(BIN)/%: $(SOURCES)
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $@ ./hack/$*
+
+.PHONY: images
+images: $(BIN)/images/operator.tar $(BIN)/images/bot.tar ## Build the images into bin/images/, without a container engine
+
+.PHONY: sim-image
+sim-image: $(BIN)/images/sim.tar # test equipment, kept apart from the product's images
+
+define image
+	@mkdir -p $(BIN)/images
+	@$(BIN)/image --binary $< --name $(1):$(TAG) --entrypoint /$(1) --output $@ \
+		--file /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt
+endef
+
+$(BIN)/images/operator.tar: $(BIN)/feedbackbridge-operator $(BIN)/image
+	$(call image,feedbackbridge-operator)
+
+$(BIN)/images/bot.tar: $(BIN)/feedbackbridge-bot $(BIN)/image
+	$(call image,feedbackbridge-bot)
+
+$(BIN)/images/sim.tar: $(BIN)/sim $(BIN)/image
+	$(call image,feedbackbridge-sim)
+
+##@ Generated files
+
+.PHONY: generate
+generate: $(BIN)/controller-gen ## Generate deepcopy functions and apply configurations
+	@$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: $(BIN)/controller-gen ## Generate the CRD and the operator's role
+	@$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	@$(BIN)/controller-gen rbac:roleName=feedbackbridge-operator paths=./controllers/... output:rbac:dir=config/rbac
+
+.PHONY: check-generated
+check-generated: generate manifests ## Fail where a generated file is not what the sources give
+	@git diff --exit-code -- api config || { echo "generated files differ: run 'make generate manifests' and commit" >&2; exit 1; }
+	@go mod tidy -diff
+
+##@ Quality
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Run the linters
+	@$(BIN)/golangci-lint run ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz each parser for FUZZTIME (default 30s)
+	@hack/fuzz.sh $(or $(FUZZTIME),30s)
+
+##@ Local cluster
+
+.PHONY: cluster-up
+cluster-up: setup $(BIN)/cluster ## Start a real Kubernetes on this machine (20 seconds; 10 minutes the first time)
+	@$(BIN)/cluster up
+
+.PHONY: cluster-down
+cluster-down: $(BIN)/cluster ## Stop it
+	@$(BIN)/cluster down
+
+.PHONY: cluster-status
+cluster-status: $(BIN)/cluster ## Show how it is
+	@$(BIN)/cluster status
+
+# Tools are pinned in hack/tools; they are built again when their pins change.
+
+$(BIN)/controller-gen: hack/tools/go.mod
+	@go -C hack/tools build -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(BIN)/kustomize: hack/tools/go.mod
+	@go -C hack/tools build -o $@ sigs.k8s.io/kustomize/kustomize/v5
+
+$(BIN)/image: hack/tools/go.mod $(wildcard hack/tools/image/*.go)
+	@go -C hack/tools build -o $@ ./image
+
+$(BIN)/golangci-lint: hack/tools/lint/go.mod
+	@echo "building golangci-lint (2 minutes the first time)"
+	@go -C hack/tools/lint build -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+.PHONY: setup
+setup:
+	@hack/setup.sh
