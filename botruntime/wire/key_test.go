@@ -133,22 +133,21 @@ func TestKeyRingVerify(t *testing.T) {
 		nonce string
 		want  Signature // zero where it is refused
 	}{
-		"current":              {sig: good, want: Signature{current.ID(), FormUTF8}},
-		"current, escaped":     {sig: current.Sign(1, "n", []byte(ascii)), want: Signature{current.ID(), FormASCII}},
-		"previous":             {sig: previous.Sign(1, "n", []byte(utf8)), want: Signature{previous.ID(), FormUTF8}},
-		"previous, escaped":    {sig: previous.Sign(1, "n", []byte(ascii)), want: Signature{previous.ID(), FormASCII}},
-		"foreign":              {sig: foreign.Sign(1, "n", []byte(utf8))},
-		"other time":           {sig: current.Sign(2, "n", []byte(utf8))},
-		"other nonce":          {sig: current.Sign(1, "m", []byte(utf8))},
-		"not canonical":        {sig: current.Sign(1, "n", []byte(`{"b":"я","a":1.0}`))},
-		"upper case":           {sig: strings.ToUpper(good)},
-		"one upper-case digit": {sig: upperOne(good)},
-		"empty":                {},
-		"short":                {sig: good[:63]},
-		"long":                 {sig: good + "0"},
-		"not hexadecimal":      {sig: "g" + good[1:]},
-		"one digit wrong":      {sig: flip(good)},
-		"nonce without UTF-8":  {sig: current.Sign(1, "\xed\xa0\x80", []byte(utf8)), nonce: "\xed\xa0\x80"},
+		"current":             {sig: good, want: Signature{current.ID(), FormUTF8}},
+		"current, escaped":    {sig: current.Sign(1, "n", []byte(ascii)), want: Signature{current.ID(), FormASCII}},
+		"previous":            {sig: previous.Sign(1, "n", []byte(utf8)), want: Signature{previous.ID(), FormUTF8}},
+		"previous, escaped":   {sig: previous.Sign(1, "n", []byte(ascii)), want: Signature{previous.ID(), FormASCII}},
+		"foreign":             {sig: foreign.Sign(1, "n", []byte(utf8))},
+		"other time":          {sig: current.Sign(2, "n", []byte(utf8))},
+		"other nonce":         {sig: current.Sign(1, "m", []byte(utf8))},
+		"not canonical":       {sig: current.Sign(1, "n", []byte(`{"b":"я","a":1.0}`))},
+		"upper case":          {sig: strings.ToUpper(good)},
+		"empty":               {},
+		"short":               {sig: good[:63]},
+		"long":                {sig: good + "0"},
+		"not hexadecimal":     {sig: "g" + good[1:]},
+		"one digit wrong":     {sig: flip(good)},
+		"nonce without UTF-8": {sig: current.Sign(1, "\xed\xa0\x80", []byte(utf8)), nonce: "\xed\xa0\x80"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.nonce == "" {
@@ -160,11 +159,32 @@ func TestKeyRingVerify(t *testing.T) {
 			}
 		})
 	}
+	for i := range good {
+		upper := good[:i] + strings.ToUpper(good[i:i+1]) + good[i+1:]
+		if _, err := ring.Verify(1, "n", payload, upper); upper != good && !errors.Is(err, ErrBadSignature) {
+			t.Errorf("%s, with an upper-case digit: %v", upper, err)
+		}
+	}
 	if _, err := (KeyRing{}).Verify(1, "n", payload, good); !errors.Is(err, ErrBadSignature) {
 		t.Errorf("an empty ring: %v", err)
 	}
 	if _, err := ring.Verify(1, "n", Value{}, good); !errors.Is(err, ErrBadSignature) {
 		t.Errorf("no payload: %v", err)
+	}
+}
+
+// DEL is ASCII, and yet the forms differ.
+func TestKeyRingVerifyDEL(t *testing.T) {
+	key := mustKey(t, "key")
+	payload, err := Parse([]byte("{\"a\":\"\x7f\"}"), DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, canonical := range map[Form]string{FormUTF8: "{\"a\":\"\x7f\"}", FormASCII: `{"a":"\u007f"}`} {
+		got, err := NewKeyRing(key).Verify(1, "n", payload, key.Sign(1, "n", []byte(canonical)))
+		if want := (Signature{key.ID(), form}); got != want || err != nil {
+			t.Errorf("%+v, %v, want %+v", got, err, want)
+		}
 	}
 }
 
@@ -192,9 +212,4 @@ func flip(sig string) string {
 		return "1" + sig[1:]
 	}
 	return "0" + sig[1:]
-}
-
-func upperOne(sig string) string {
-	i := strings.IndexAny(sig, "abcdef")
-	return sig[:i] + strings.ToUpper(sig[i:i+1]) + sig[i+1:]
 }

@@ -34,6 +34,7 @@ func TestParseRefuses(t *testing.T) {
 		"invalid UTF-8":             {"\"\xff\"", "at byte 1: invalid UTF-8"},
 		"overlong UTF-8":            {"\"\xc0\xaf\"", "at byte 1: invalid UTF-8"},
 		"cut UTF-8":                 {"\"\xd0\"", "at byte 1: invalid UTF-8"},
+		"UTF-8 of leads alone":      {"\"\xd0\xd0\"", "at byte 1: invalid UTF-8"},
 		"surrogate in UTF-8":        {"\"\xed\xa0\x80\"", "at byte 1: invalid UTF-8"},
 		"invalid UTF-8 in a key":    {"{\"\x80\":1}", "at byte 2: invalid UTF-8"},
 		"invalid UTF-8 outside":     {"\xff", "at byte 0: byte 0xff where a value is needed"},
