@@ -54,7 +54,7 @@ type Sent struct {
 	// Frames counts how often it was written, Results the good results that came, one of which is the first.
 	Frames  int `json:"frames"`
 	Results int `json:"results"`
-	// Result is the first good result.
+	// Result is the first good result that says ok, or the first one where none does.
 	Result *Result `json:"result,omitempty"`
 	// Refused says what was wrong with the last result that was not good.
 	Refused string `json:"refused,omitempty"`
@@ -108,7 +108,7 @@ func (s *Server) SendOut(out Outgoing) (id string, err error) {
 		t = &tracked{Sent: Sent{ID: out.ID, CreatedAt: time.Now()}}
 		s.feedback[out.ID] = t
 		s.order = append(s.order, out.ID)
-		s.stats.created++
+		s.stats.Feedback++
 	}
 	t.Data, t.out = out.Data, out
 	s.unsent = append(s.unsent, t)

@@ -83,7 +83,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // Close ends connections and waits, and returns when they have ended; the Server must not be used after.
 func (s *Server) Close() {
+	s.mu.Lock()
 	s.closeOnce.Do(func() { close(s.done) })
+	s.mu.Unlock()
 	s.Drop()
 	s.sessions.Wait()
 }

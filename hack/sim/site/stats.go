@@ -43,24 +43,29 @@ type Stats struct {
 // counters are what Stats are made of. Server.mu guards them.
 type counters struct {
 	Stats
-	created                 int64
-	latencies               []time.Duration
-	firstFrame, firstResult time.Time
-	lastResult              time.Time
+	latencies              []time.Duration
+	firstFrame, lastResult time.Time
 }
 
-// Stats returns the counters. It sorts the latencies: not for tight loops of large runs.
+// Stats returns the counters. It sorts the latencies, so it is not for tight loops.
 func (s *Server) Stats() Stats {
+	out := s.counts()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := s.stats.Stats
-	out.Connected = len(s.conns) > 0
-	out.Feedback = s.stats.created
 	sorted := slices.Clone(s.stats.latencies)
+	s.mu.Unlock()
 	slices.Sort(sorted)
 	if n := len(sorted); n > 0 {
 		out.P50, out.P99, out.Max = Duration(sorted[n/2]), Duration(sorted[n*99/100]), Duration(sorted[n-1])
 	}
+	return out
+}
+
+// counts is Stats without latencies.
+func (s *Server) counts() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.stats.Stats
+	out.Connected = len(s.conns) > 0
 	if span := s.stats.lastResult.Sub(s.stats.firstFrame).Seconds(); span > 0 {
 		out.PerSecond = float64(out.Answered) / span
 	}

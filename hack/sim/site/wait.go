@@ -48,7 +48,7 @@ func (s *Server) WaitConnected(ctx context.Context) error { return s.WaitConnect
 // WaitConnection waits for an open connection, the n-th ever opened or a later one.
 func (s *Server) WaitConnection(ctx context.Context, n int64) error {
 	return s.WaitFor(ctx, func() bool {
-		stats := s.Stats()
+		stats := s.counts()
 		return stats.Connected && stats.Connections >= n
 	})
 }
@@ -68,5 +68,5 @@ func (s *Server) WaitResult(ctx context.Context, id string) (Result, error) {
 
 // WaitResults waits until n feedbacks have a verified result.
 func (s *Server) WaitResults(ctx context.Context, n int64) error {
-	return s.WaitFor(ctx, func() bool { return s.Stats().Answered >= n })
+	return s.WaitFor(ctx, func() bool { return s.counts().Answered >= n })
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+)
+
+// ErrNotConnected means that no connection is open.
+var ErrNotConnected = errors.New("the bot is not connected")
+
+const (
+	// maxFrame bounds what the bot may send.
+	maxFrame     = 1 << 20
+	writeTimeout = 30 * time.Second
+)
+
+// conn is an open connection.
+type conn struct {
+	ws      *websocket.Conn
+	net     *gatedConn
+	wake    chan struct{} // of capacity 1
+	queue   []raw         // Server.mu guards it
+	closing *Closing      // what a fault closes it with, or nil
+}
+
+// raw is a message to send as it is.
+type raw struct {
+	kind int
+	data []byte
+}
+
+// serveWebSocket answers a handshake and keeps the connection.
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	if !s.delayHandshake(r) {
+		return
+	}
+	if status, why := s.judge(r); status != 0 {
+		s.mu.Lock()
+		s.stats.Refused++
+		s.stats.LastRefusal = why
+		s.changed()
+		s.mu.Unlock()
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	hijacker := &gatingWriter{ResponseWriter: w}
+	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }} // judged already
+	ws, err := upgrader.Upgrade(hijacker, r, nil)
+	if err != nil {
+		return // it has been answered
+	}
+	c := &conn{ws: ws, net: hijacker.conn, wake: make(chan struct{}, 1)}
+	if !s.admit(c) {
+		c.net.reset()
+		return
+	}
+	defer s.sessions.Done()
+	s.serve(c)
+}
+
+// admit adds a connection, unless the Server was closed.
+func (s *Server) admit(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.done:
+		return false
+	default:
+	}
+	s.sessions.Add(1)
+	s.conns = append(s.conns, c)
+	s.stats.Connections++
+	c.shape(s.faults)
+	c.closing = s.closing()
+	s.changed()
+	return true
+}
+
+// judge says with what status a handshake is refused, or 0, and why.
+func (s *Server) judge(r *http.Request) (status int, why string) {
+	if status := s.refusal(); status != 0 {
+		return status, "on request"
+	}
+	if !s.cfg.AnyOrigin && !originMatches(r) {
+		return http.StatusForbidden, "the Origin is missing or another site's"
+	}
+	s.mu.Lock()
+	accept := s.accept
+	s.mu.Unlock()
+	if err := accept(token(r)); err != nil {
+		return http.StatusForbidden, "token: " + err.Error()
+	}
+	return 0, ""
+}
+
+// serve keeps a connection until it ends.
+func (s *Server) serve(c *conn) {
+	if c.closing != nil {
+		c.close(c.closing.Code, c.closing.Text)
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.write(c)
+	}()
+	end := s.read(c)
+	_ = c.ws.Close() // it has ended, that is all that counts
+	<-written
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns = slices.DeleteFunc(s.conns, func(other *conn) bool { return other == c })
+	s.stats.LastEnd = end.Error()
+	s.wake() // what waits goes to the connection before
+	s.changed()
+}
+
+// SendRaw sends a message as it is, of websocket.TextMessage or websocket.BinaryMessage.
+func (s *Server) SendRaw(kind int, data []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) == 0 {
+		return ErrNotConnected
+	}
+	last := s.conns[len(s.conns)-1]
+	last.queue = append(last.queue, raw{kind, data})
+	s.wake()
+	return nil
+}
+
+// wake tells the connection that was opened last that there is something to write. Server.mu must be held.
+func (s *Server) wake() {
+	if len(s.conns) == 0 {
+		return
+	}
+	select {
+	case s.conns[len(s.conns)-1].wake <- struct{}{}:
+	default:
+	}
+}
+
+// write writes what there is until the connection ends.
+func (s *Server) write(c *conn) {
+	ping, stopPing := every(s.cfg.PingInterval)
+	defer stopPing()
+	resend, stopResend := every(s.cfg.ResendAfter / 4)
+	defer stopResend()
+	for {
+		for _, m := range s.next(c) {
+			if !c.send(m) {
+				return
+			}
+		}
+		select {
+		case <-c.wake:
+		case <-ping:
+			if !c.send(raw{websocket.TextMessage, wire.Ping()}) {
+				return
+			}
+		case now := <-resend:
+			s.overdue(now)
+		case <-c.net.gone:
+			return
+		}
+	}
+}
+
+// every ticks, or never for an interval of 0.
+func every(interval time.Duration) (ticks <-chan time.Time, stop func()) {
+	if interval <= 0 {
+		return nil, func() {}
+	}
+	ticker := time.NewTicker(interval)
+	return ticker.C, ticker.Stop
+}
+
+// send writes a message; false when the connection is over, which the reader finds out for itself.
+func (c *conn) send(m raw) bool {
+	return c.ws.SetWriteDeadline(time.Now().Add(writeTimeout)) == nil && c.ws.WriteMessage(m.kind, m.data) == nil
+}
+
+// next takes what a connection is to write now. The frames of a feedback are signed here.
+func (s *Server) next(c *conn) []raw {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := c.queue
+	c.queue = nil
+	if len(s.conns) == 0 || s.conns[len(s.conns)-1] != c || len(s.unsent) == 0 {
+		return out
+	}
+	t := s.unsent[0]
+	s.unsent = s.unsent[1:]
+	s.wake() // for the next one
+	frame, times, err := s.sign(t.out)
+	now := time.Now()
+	if err != nil {
+		t.Refused = "cannot be signed: " + err.Error()
+		t.Revision = s.changed()
+		return out
+	}
+	if t.SentAt.IsZero() {
+		t.SentAt = now
+	}
+	if s.stats.firstFrame.IsZero() {
+		s.stats.firstFrame = now
+	}
+	t.lastSent = now
+	t.Frames += times
+	s.stats.Frames += int64(times)
+	t.Revision = s.changed()
+	for range times {
+		out = append(out, raw{websocket.TextMessage, frame})
+	}
+	return out
+}
+
+// read reads what the bot sends until the connection ends, and says how.
+func (s *Server) read(c *conn) error {
+	c.ws.SetReadLimit(maxFrame)
+	answer := c.ws.PingHandler()
+	c.ws.SetPingHandler(func(payload string) error {
+		s.mu.Lock()
+		s.stats.ControlPings++
+		s.changed()
+		s.mu.Unlock()
+		return answer(payload)
+	})
+	for {
+		kind, data, err := c.ws.ReadMessage()
+		if err != nil {
+			return fmt.Errorf("connection: %w", err)
+		}
+		if kind == websocket.TextMessage && string(data) == string(wire.Ping()) {
+			s.mu.Lock()
+			s.stats.Pings++
+			c.queue = append(c.queue, raw{websocket.TextMessage, wire.Pong()})
+			s.changed()
+			s.mu.Unlock()
+			select {
+			case c.wake <- struct{}{}:
+			default:
+			}
+			continue
+		}
+		s.receive(data, time.Now())
+	}
+}

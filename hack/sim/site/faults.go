@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Faults are what the site does wrong until they are replaced.
+type Faults struct {
+	// Refuse answers handshakes with a status instead of a WebSocket.
+	Refuse *Refusal `json:"refuse,omitempty"`
+	// CloseAtOnce accepts connections and closes them right away.
+	CloseAtOnce *Closing `json:"close_at_once,omitempty"`
+	// HandshakeDelay is waited before a handshake is answered.
+	HandshakeDelay Duration `json:"handshake_delay,omitzero"`
+	// StopReading leaves what the bot writes unread. Frozen does, and writes nothing either: a half-open connection.
+	StopReading bool `json:"stop_reading,omitempty"`
+	Frozen      bool `json:"frozen,omitempty"`
+}
+
+// Refusal is a status to answer handshakes with.
+type Refusal struct {
+	Status int `json:"status"`
+	// Times ends it after so many; 0 is never.
+	Times int `json:"times,omitempty"`
+}
+
+// Closing is a code to close connections with.
+type Closing struct {
+	Code int    `json:"code"`
+	Text string `json:"text,omitempty"`
+	// Times ends it after so many; 0 is never.
+	Times int `json:"times,omitempty"`
+}
+
+// SetFaults replaces the faults; the zero Faults end them all.
+func (s *Server) SetFaults(f Faults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = f.clone()
+	for _, c := range s.conns {
+		c.shape(f)
+	}
+	s.changed()
+}
+
+// Faults returns the faults in force.
+func (s *Server) Faults() Faults {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults.clone()
+}
+
+// clone copies what is counted down.
+func (f Faults) clone() Faults {
+	if f.Refuse != nil {
+		refuse := *f.Refuse
+		f.Refuse = &refuse
+	}
+	if f.CloseAtOnce != nil {
+		closing := *f.CloseAtOnce
+		f.CloseAtOnce = &closing
+	}
+	return f
+}
+
+// shape holds up the connection as the faults want it.
+func (c *conn) shape(f Faults) {
+	c.net.reads.set(f.StopReading || f.Frozen)
+	c.net.writes.set(f.Frozen)
+}
+
+// refusal is the status that a handshake is refused with by a fault, or 0.
+func (s *Server) refusal() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refuse := s.faults.Refuse
+	if refuse == nil {
+		return 0
+	}
+	if refuse.Times == 1 {
+		s.faults.Refuse = nil
+	}
+	refuse.Times = max(refuse.Times-1, 0)
+	return refuse.Status
+}
+
+// closing is what a new connection is closed with by a fault, or nil. Server.mu must be held.
+func (s *Server) closing() *Closing {
+	closing := s.faults.CloseAtOnce
+	if closing == nil {
+		return nil
+	}
+	if closing.Times == 1 {
+		s.faults.CloseAtOnce = nil
+	}
+	closing.Times = max(closing.Times-1, 0)
+	return closing
+}
+
+// delayHandshake waits as the faults want it; false when the client has left.
+func (s *Server) delayHandshake(r *http.Request) bool {
+	timer := time.NewTimer(time.Duration(s.Faults().HandshakeDelay))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.done:
+	case <-r.Context().Done():
+	}
+	return false
+}
+
+// open are the open connections.
+func (s *Server) open() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*conn{}, s.conns...)
+}
+
+// Drop ends the connections with a reset, without a goodbye.
+func (s *Server) Drop() {
+	for _, c := range s.open() {
+		c.net.reset()
+	}
+}
+
+// CloseConnections closes the connections with a close frame.
+func (s *Server) CloseConnections(code int, text string) {
+	for _, c := range s.open() {
+		c.close(code, text)
+	}
+}
+
+// close says goodbye; the bot has a second to answer.
+func (c *conn) close(code int, text string) {
+	deadline := time.Now().Add(time.Second)
+	if c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), deadline) != nil ||
+		c.ws.SetReadDeadline(deadline) != nil {
+		c.net.reset()
+	}
+}
