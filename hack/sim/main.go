@@ -23,6 +23,7 @@ func main() {
 	root := &cobra.Command{Use: "sim", Short: "Simulators for tests and demonstrations",
 		SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(telegramCommand())
+	root.AddCommand(siteCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "sim:", err)
 		os.Exit(1) //nolint:gocritic // the signal handler ends with the process
