@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// fieldOwner is the one field manager of everything that the operator writes.
+const fieldOwner = client.FieldOwner("feedbackbridge-operator")
+
+// errForeign: an object of a child's name exists that the operator did not make.
+var errForeign = errors.New("exists and is not the operator's: rename it, or rename the bridge")
+
+// child is one object that a bridge is to have. It reports whether it had to write.
+type child func(ctx context.Context, c *cluster) (bool, error)
+
+// cluster is where children are read and written.
+type cluster struct {
+	client.Client
+	// live reads from the API server instead of the cache.
+	live client.Reader
+}
+
+// declare makes a child of its desired state; object is an empty object to read into, extract the function of
+// client-go's apply configurations that tells what a field manager owns in it.
+func declare[T client.Object, A runtime.ApplyConfiguration](key client.ObjectKey, object T, desired A, extract func(T, string) (A, error)) child {
+	return func(ctx context.Context, c *cluster) (bool, error) {
+		err := c.Get(ctx, key, object)
+		switch {
+		case apierrors.IsNotFound(err):
+			if err := c.refuseForeign(ctx, key, object); err != nil {
+				return false, err
+			}
+		case err != nil:
+			return false, fmt.Errorf("read %s %s: %w", kindOf(c.Scheme(), object), key.Name, err)
+		default:
+			settled, err := isSettled(object, desired, extract)
+			if err != nil {
+				return false, fmt.Errorf("compare %s %s: %w", kindOf(c.Scheme(), object), key.Name, err)
+			}
+			if settled {
+				return false, nil
+			}
+		}
+		return true, c.apply(ctx, kindOf(c.Scheme(), object)+" "+key.Name, desired)
+	}
+}
+
+// isSettled is whether an object has everything that is desired, in fields that the operator owns, and the operator
+// owns nothing else in it. A field that another writer changed is no longer the operator's, and so unsettles it.
+func isSettled[T client.Object, A any](object T, desired A, extract func(T, string) (A, error)) (bool, error) {
+	owned, err := extract(object, string(fieldOwner))
+	if err != nil {
+		return false, fmt.Errorf("read the managed fields: %w", err)
+	}
+	return equality.Semantic.DeepEqual(owned, desired), nil
+}
+
+func (c *cluster) apply(ctx context.Context, what string, desired runtime.ApplyConfiguration) error {
+	if err := c.Apply(ctx, desired, fieldOwner, client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply %s: %w", what, err)
+	}
+	return nil
+}
+
+// refuseForeign looks, past the cache, which sees labelled objects only, for an object of the same name. Applying to
+// a user's own Secret would fill it with ours, and delete it with the bridge.
+func (c *cluster) refuseForeign(ctx context.Context, key client.ObjectKey, object client.Object) error {
+	gvk, err := apiutil.GVKForObject(object, c.Scheme())
+	if err != nil {
+		return fmt.Errorf("name the kind of %T: %w", object, err)
+	}
+	found := &metav1.PartialObjectMetadata{}
+	found.SetGroupVersionKind(gvk)
+	err = c.live.Get(ctx, key, found)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for %s %s: %w", gvk.Kind, key.Name, err)
+	case isOurs(found):
+		return nil
+	default:
+		return fmt.Errorf("%s %s %w", gvk.Kind, key.Name, errForeign)
+	}
+}
+
+// isOurs is whether the operator made an object: it bears its label, or did and the operator still owns fields in it.
+func isOurs(object client.Object) bool {
+	if _, labelled := object.GetLabels()[v1alpha1.LabelBridge]; labelled {
+		return true
+	}
+	return slices.ContainsFunc(object.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool {
+		return f.Manager == string(fieldOwner)
+	})
+}
+
+func kindOf(scheme *runtime.Scheme, object client.Object) string {
+	gvk, err := apiutil.GVKForObject(object, scheme)
+	if err != nil {
+		return fmt.Sprintf("%T", object)
+	}
+	return gvk.Kind
+}
+
+// outcome is what came of applying a bridge's children.
+type outcome struct {
+	// changed is whether anything was written.
+	changed bool
+	// err is what went wrong, of all children together.
+	err error
+}
+
+// applyAll applies every child; one that fails does not keep the others from it.
+func applyAll(ctx context.Context, c *cluster, children []child) outcome {
+	var o outcome
+	for _, apply := range children {
+		changed, err := apply(ctx, c)
+		o.changed = o.changed || changed
+		o.err = errors.Join(o.err, err)
+	}
+	return o
+}
+
+// isTerminal is whether trying again cannot help before a person changes something: the API server refuses the
+// content, or the name is taken. Of several errors the terminal one decides.
+func isTerminal(err error) bool {
+	return anyError(err, func(err error) bool {
+		return errors.Is(err, errForeign) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
+			apierrors.IsRequestEntityTooLargeError(err)
+	})
+}
+
+// isTearingDown is whether the namespace is going, and nothing can or need be made in it.
+func isTearingDown(err error) bool {
+	return anyError(err, func(err error) bool { return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) })
+}
+
+// isPassing is whether an error is of the moment and says nothing that a person could act on.
+func isPassing(err error) bool {
+	return anyError(err, func(err error) bool {
+		return apierrors.IsConflict(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
+			apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) ||
+			errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	})
+}
+
+// anyError is whether a test holds for an error or, where it joins several, for one of them.
+func anyError(err error, test func(error) bool) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return anyError(e, test) })
+	}
+	return err != nil && test(err)
+}

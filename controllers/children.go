@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"strings"
+	"time"
+
+	coordinationac "k8s.io/client-go/applyconfigurations/coordination/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	rbacac "k8s.io/client-go/applyconfigurations/rbac/v1"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// botAppName is the app.kubernetes.io/name of every child.
+const botAppName = "feedbackbridge-bot"
+
+// annotationRotatedAt is when the HMAC key in the bot's Secret replaced another (RFC 3339).
+const annotationRotatedAt = "feedbackbridge.dev/hmac-rotated-at"
+
+// labelsOf are a child's labels: the operator's own, never those of the bridge.
+func labelsOf(b *v1alpha1.FeedbackBridge) map[string]string {
+	return map[string]string{
+		"app.kubernetes.io/name":       botAppName,
+		"app.kubernetes.io/instance":   b.Name,
+		"app.kubernetes.io/managed-by": "feedbackbridge-operator",
+		v1alpha1.LabelBridge:           b.Name,
+	}
+}
+
+// selectorOf are the labels that tell a bridge's pods from all others.
+func selectorOf(b *v1alpha1.FeedbackBridge) map[string]string {
+	return map[string]string{"app.kubernetes.io/name": botAppName, v1alpha1.LabelBridge: b.Name}
+}
+
+// ownerOf makes a child go when its bridge goes.
+func ownerOf(b *v1alpha1.FeedbackBridge) *metav1ac.OwnerReferenceApplyConfiguration {
+	return metav1ac.OwnerReference().
+		WithAPIVersion(v1alpha1.GroupVersion.String()).
+		WithKind(v1alpha1.Kind).
+		WithName(b.Name).
+		WithUID(b.UID).
+		WithController(true).
+		WithBlockOwnerDeletion(true)
+}
+
+func buildServiceAccount(b *v1alpha1.FeedbackBridge) *corev1ac.ServiceAccountApplyConfiguration {
+	return corev1ac.ServiceAccount(v1alpha1.BotName(b.Name), b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithOwnerReferences(ownerOf(b)).
+		WithAutomountServiceAccountToken(false)
+}
+
+// buildRole allows the bot its own Lease, by name, and nothing else. It may not create it, for RBAC cannot limit that
+// by name: the operator does.
+func buildRole(b *v1alpha1.FeedbackBridge) *rbacac.RoleApplyConfiguration {
+	return rbacac.Role(v1alpha1.BotName(b.Name), b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithOwnerReferences(ownerOf(b)).
+		WithRules(rbacac.PolicyRule().
+			WithAPIGroups("coordination.k8s.io").
+			WithResources("leases").
+			WithResourceNames(v1alpha1.BotName(b.Name)).
+			WithVerbs("get", "update", "patch"))
+}
+
+func buildRoleBinding(b *v1alpha1.FeedbackBridge) *rbacac.RoleBindingApplyConfiguration {
+	name := v1alpha1.BotName(b.Name)
+	return rbacac.RoleBinding(name, b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithOwnerReferences(ownerOf(b)).
+		WithRoleRef(rbacac.RoleRef().WithAPIGroup("rbac.authorization.k8s.io").WithKind("Role").WithName(name)).
+		WithSubjects(rbacac.Subject().WithKind("ServiceAccount").WithName(name).WithNamespace(b.Namespace))
+}
+
+// buildLease leaves the Lease's spec and report to the bot.
+func buildLease(b *v1alpha1.FeedbackBridge) *coordinationac.LeaseApplyConfiguration {
+	return coordinationac.Lease(v1alpha1.BotName(b.Name), b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithOwnerReferences(ownerOf(b))
+}
+
+// buildSecret holds what a rotation needs and what the operator makes: the HMAC keys and a minted token. The user's
+// other Secrets are mounted beside it, not copied.
+func buildSecret(b *v1alpha1.FeedbackBridge, hold heldSecret) *corev1ac.SecretApplyConfiguration {
+	secret := corev1ac.Secret(v1alpha1.BotName(b.Name), b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithOwnerReferences(ownerOf(b))
+	data := map[string][]byte{}
+	for key, value := range map[string][]byte{
+		v1alpha1.FileHMACCurrent:  hold.hmac.current,
+		v1alpha1.FileHMACPrevious: hold.hmac.previous,
+		v1alpha1.FileJWT:          []byte(hold.token),
+	} {
+		if len(value) > 0 {
+			data[key] = value
+		}
+	}
+	if !hold.hmac.rotatedAt.IsZero() {
+		secret.WithAnnotations(map[string]string{annotationRotatedAt: hold.hmac.rotatedAt.UTC().Format(time.RFC3339)})
+	}
+	return secret.WithData(data)
+}
+
+// heldBy is what the operator itself wrote into a bot's Secret. What others wrote into it counts for nothing: a key
+// that was slipped in must not live on as the previous one.
+func heldBy(owned *corev1ac.SecretApplyConfiguration) heldSecret {
+	held := heldSecret{
+		hmac: hmacKeys{
+			current:  owned.Data[v1alpha1.FileHMACCurrent],
+			previous: owned.Data[v1alpha1.FileHMACPrevious],
+		},
+		token: string(owned.Data[v1alpha1.FileJWT]),
+	}
+	if owned.ObjectMetaApplyConfiguration == nil {
+		return held
+	}
+	at, err := time.Parse(time.RFC3339, strings.TrimSpace(owned.Annotations[annotationRotatedAt]))
+	if err != nil {
+		// Without its time the previous key would have no end.
+		held.hmac.previous = nil
+		return held
+	}
+	held.hmac.rotatedAt = at.UTC()
+	return held
+}
+
+func labelSelector(b *v1alpha1.FeedbackBridge) *metav1ac.LabelSelectorApplyConfiguration {
+	return metav1ac.LabelSelector().WithMatchLabels(selectorOf(b))
+}

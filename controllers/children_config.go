@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// botManifest is the bridge as the bot reads it: with its defaults, and without what concerns only its pod, so that a
+// change there does not look like a change of the bot's work.
+func botManifest(b *v1alpha1.FeedbackBridge) (string, error) {
+	m := v1alpha1.FeedbackBridge{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.Kind},
+		ObjectMeta: metav1.ObjectMeta{Name: b.Name, Namespace: b.Namespace},
+		Spec:       *b.Spec.DeepCopy(),
+	}
+	m.SetDefaults()
+	m.Spec.Suspend = nil
+	m.Spec.Storage = v1alpha1.StorageSpec{}
+	m.Spec.Runtime = v1alpha1.RuntimeSpec{LogLevel: m.Spec.Runtime.LogLevel}
+	text, err := yaml.Marshal(m)
+	if err != nil {
+		return "", fmt.Errorf("write the bot's manifest: %w", err)
+	}
+	return string(text), nil
+}
+
+// hashOf is a short hash of a text, for the pod template's annotation.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
+}
+
+func buildConfigMap(b *v1alpha1.FeedbackBridge, manifest string) *corev1ac.ConfigMapApplyConfiguration {
+	return corev1ac.ConfigMap(v1alpha1.BotName(b.Name), b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithOwnerReferences(ownerOf(b)).
+		WithData(map[string]string{v1alpha1.FileBridge: manifest})
+}
+
+// buildVolumeClaim has no owner: unfinished tickets outlive the bridge, and a bridge of the same name finds them again.
+// It is nil where the state is ephemeral; a claim from before is left alone.
+func buildVolumeClaim(b *v1alpha1.FeedbackBridge) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	pvc := b.Spec.Storage.PersistentVolumeClaim
+	if pvc == nil {
+		return nil
+	}
+	spec := corev1ac.PersistentVolumeClaimSpec().
+		WithAccessModes(corev1.ReadWriteOnce).
+		WithResources(corev1ac.VolumeResourceRequirements().
+			WithRequests(corev1.ResourceList{corev1.ResourceStorage: pvc.Size.DeepCopy()}))
+	if pvc.StorageClassName != nil {
+		spec.WithStorageClassName(*pvc.StorageClassName)
+	}
+	return corev1ac.PersistentVolumeClaim(v1alpha1.BotName(b.Name), b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithSpec(spec)
+}

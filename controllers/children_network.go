@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	networkingac "k8s.io/client-go/applyconfigurations/networking/v1"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// apiServerPorts are where API servers listen: before and behind the Service's address translation.
+var apiServerPorts = []int32{443, 6443}
+
+// buildNetworkPolicy lets nothing in, and lets out name resolution, the API server and the ports of the two peers.
+// Peers are named by port alone: their addresses change, and policies know no host names.
+func buildNetworkPolicy(b *v1alpha1.FeedbackBridge) *networkingac.NetworkPolicyApplyConfiguration {
+	rule := networkingac.NetworkPolicyEgressRule().
+		WithPorts(egressPort(corev1.ProtocolUDP, 53), egressPort(corev1.ProtocolTCP, 53))
+	for _, port := range egressPorts(&b.Spec) {
+		rule.WithPorts(egressPort(corev1.ProtocolTCP, port))
+	}
+	return networkingac.NetworkPolicy(v1alpha1.BotName(b.Name), b.Namespace).
+		WithLabels(labelsOf(b)).
+		WithOwnerReferences(ownerOf(b)).
+		WithSpec(networkingac.NetworkPolicySpec().
+			WithPodSelector(labelSelector(b)).
+			WithPolicyTypes(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress).
+			WithEgress(rule))
+}
+
+func egressPort(protocol corev1.Protocol, port int32) *networkingac.NetworkPolicyPortApplyConfiguration {
+	return networkingac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt32(port))
+}
+
+// egressPorts are the TCP ports that the bot dials, sorted.
+func egressPorts(s *v1alpha1.FeedbackBridgeSpec) []int32 {
+	ports := slices.Clone(apiServerPorts)
+	for _, address := range []string{s.Site.URL, s.Telegram.APIURL} {
+		if port, ok := portOf(address); ok {
+			ports = append(ports, port)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// portOf is the port that a client of an address dials.
+func portOf(address string) (int32, bool) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return 0, false
+	}
+	if p := u.Port(); p != "" {
+		n, err := strconv.ParseUint(p, 10, 16)
+		return int32(n), err == nil && n > 0
+	}
+	switch u.Scheme {
+	case "wss", "https":
+		return 443, true
+	case "ws", "http":
+		return 80, true
+	default:
+		return 0, false
+	}
+}

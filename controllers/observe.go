@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// maxPods bounds the pods that are looked at for the cause of a workload that does not run.
+const maxPods = 5
+
+// observation is all that a reconcile decides from, and what it did.
+type observation struct {
+	// bridge is the object as it was read, with the defaults of its spec set.
+	bridge *v1alpha1.FeedbackBridge
+	now    time.Time
+	// invalid is what only the operator can find wrong with the spec.
+	invalid *problem
+	creds   credentials
+	// deployment and lease are nil while they do not exist.
+	deployment *appsv1.Deployment
+	health     health
+	// pods are looked at only while the workload does not run.
+	pods    []corev1.Pod
+	applied outcome
+}
+
+// observe reads what a bridge has, from the cache except for the Secrets.
+func (r *Reconciler) observe(ctx context.Context, bridge *v1alpha1.FeedbackBridge) (*observation, error) {
+	o := &observation{bridge: bridge.DeepCopy(), now: r.Now()}
+	o.bridge.SetDefaults()
+	o.invalid = specProblem(o.bridge)
+	key := client.ObjectKey{Namespace: bridge.Namespace, Name: v1alpha1.BotName(bridge.Name)}
+	var deployment appsv1.Deployment
+	switch err := r.Get(ctx, key, &deployment); {
+	case err == nil:
+		o.deployment = &deployment
+	case !apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("read the Deployment: %w", err)
+	}
+	var lease coordinationv1.Lease
+	switch err := r.Get(ctx, key, &lease); {
+	case err == nil:
+		o.health = healthOf(&lease, o.now)
+	case !apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("read the Lease: %w", err)
+	}
+	return o, nil
+}
+
+// specProblem is what the CRD's own rules cannot check.
+func specProblem(b *v1alpha1.FeedbackBridge) *problem {
+	if err := b.Validate(); err != nil {
+		return problemf(v1alpha1.ReasonInvalidSpec, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	for _, ref := range secretRefs(&b.Spec) {
+		if ref.Name == v1alpha1.BotName(b.Name) {
+			return problemf(v1alpha1.ReasonInvalidSpec,
+				"The Secret name %q is the operator's own for this bridge: give your Secret another name", ref.Name)
+		}
+	}
+	return nil
+}
+
+// runs is whether the bot's pod runs: it reports, or it passes its readiness probe. A bot whose site is down is not
+// ready and runs all the same.
+func (o *observation) runs() bool {
+	return o.health.fresh || (o.deployment != nil && o.deployment.Status.AvailableReplicas > 0)
+}
+
+// lookAtPods finds out why the workload does not run.
+func (r *Reconciler) lookAtPods(ctx context.Context, o *observation) error {
+	if o.runs() || suspended(o.bridge) || o.deployment == nil {
+		return nil
+	}
+	var pods corev1.PodList
+	err := r.Live.List(ctx, &pods, client.InNamespace(o.bridge.Namespace),
+		client.MatchingLabels(selectorOf(o.bridge)), client.Limit(maxPods))
+	if err != nil {
+		return fmt.Errorf("list the bot's pods: %w", err)
+	}
+	o.pods = pods.Items
+	return nil
+}

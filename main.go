@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command feedbackbridge-operator runs a bot for every FeedbackBridge in a cluster.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+	_ "time/tzdata" // the image has no time zones of its own, and spec.telegram.timeZone is checked against them
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/feedbackbridge/feedbackbridge/controllers"
+)
+
+// version is set by the linker (-X main.version=...).
+var version = "dev"
+
+// envBotImage is read where --bot-image is not given.
+const envBotImage = "FEEDBACKBRIDGE_BOT_IMAGE"
+
+// leaderElectionID names the Lease of the active operator.
+const leaderElectionID = "operator.feedbackbridge.dev"
+
+func main() {
+	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, "feedbackbridge-operator:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	botImage        string
+	watchNamespaces []string
+	metricsAddress  string
+	metricsSecure   bool
+	healthAddress   string
+	leaderElect     bool
+	concurrency     int
+	logLevel        slog.Level
+}
+
+func command() *cobra.Command {
+	o := options{botImage: os.Getenv(envBotImage)}
+	if o.botImage == "" {
+		o.botImage = "ghcr.io/feedbackbridge/feedbackbridge-bot:" + version
+	}
+	cmd := &cobra.Command{
+		Use:           "feedbackbridge-operator",
+		Short:         "Run a bot for every FeedbackBridge in the cluster",
+		Version:       version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.botImage, "bot-image", o.botImage, "the bot's image where a bridge names none; also "+envBotImage)
+	f.StringSliceVar(&o.watchNamespaces, "watch-namespaces", nil, "the namespaces to work in, separated by commas; all unless given")
+	f.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "where metrics are served, such as :8443; 0 for nowhere")
+	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by HTTPS, to those whom the API server lets get /metrics")
+	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 for nowhere")
+	f.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding a Lease, so that several replicas can run")
+	f.IntVar(&o.concurrency, "concurrency", 4, "how many bridges are worked on at a time")
+	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	return cmd
+}
+
+func run(ctx context.Context, o options) error {
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	config.UserAgent = "feedbackbridge-operator/" + version
+	mgr, err := ctrl.NewManager(config, o.manager())
+	if err != nil {
+		return fmt.Errorf("set up the manager: %w", err)
+	}
+	reconciler := &controllers.Reconciler{
+		Client:   mgr.GetClient(),
+		Live:     mgr.GetAPIReader(),
+		Recorder: mgr.GetEventRecorder(controllers.ControllerName),
+		BotImage: o.botImage,
+		Now:      time.Now,
+	}
+	if err := reconciler.SetupWithManager(ctx, mgr, o.concurrency); err != nil {
+		return err
+	}
+	if err := metrics.Registry.Register(&controllers.Collector{Reader: mgr.GetCache(), Now: time.Now}); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("set up /healthz: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("set up /readyz: %w", err)
+	}
+	logger.Info("starting", "version", version, "botImage", o.botImage, "namespaces", o.watchNamespaces)
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run the operator: %w", err)
+	}
+	return nil
+}
+
+func (o options) manager() ctrl.Options {
+	serve := metricsserver.Options{BindAddress: o.metricsAddress}
+	if o.metricsSecure {
+		serve.SecureServing = true
+		serve.FilterProvider = filters.WithAuthenticationAndAuthorization
+		// HTTP/2 has let strangers tie up servers before; a scrape gains nothing by it.
+		serve.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
+	}
+	return ctrl.Options{
+		Scheme:                 controllers.Scheme(),
+		Cache:                  controllers.CacheOptions(o.watchNamespaces),
+		Metrics:                serve,
+		HealthProbeBindAddress: o.healthAddress,
+		LeaderElection:         o.leaderElect,
+		LeaderElectionID:       leaderElectionID,
+		// The process ends when the manager does, so the next leader need not wait for the Lease to run out.
+		LeaderElectionReleaseOnCancel: true,
+	}
+}
