@@ -80,6 +80,9 @@ func (s settings) writeConfigs() error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return fmt.Errorf("make the folder of configurations: %w", err)
 		}
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
+			continue // kube-proxy ends when its file is written
+		}
 		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // holds no secret
 			return fmt.Errorf("write configuration: %w", err)
 		}

@@ -55,11 +55,7 @@ func (n native) up(ctx context.Context) error {
 			return err
 		}
 	}
-	err = n.progress.step("waiting for DNS, storage and the node", 15*time.Second, func() error {
-		addons := n.layout.in("config", "addons.yaml")
-		if err := runQuietly(n.kubectl(ctx, s, "apply", "--server-side", "--force-conflicts", "--filename="+addons)); err != nil {
-			return err
-		}
+	err = n.progress.step("waiting for the node", 10*time.Second, func() error {
 		return poll(ctx, 2*time.Minute, func(ctx context.Context) error { return n.healthy(ctx, s) })
 	})
 	if err != nil {
@@ -117,13 +113,13 @@ func (n native) buildPauseImage(ctx context.Context, s settings) error {
 
 // startGroup starts those that do not run, all at once, and waits until every one is well.
 func (n native) startGroup(ctx context.Context, s settings, client *http.Client, group []component) error {
-	group = slices.DeleteFunc(slices.Clone(group), func(c component) bool {
-		p, err := readProcess(n.pidFile(c.name))
-		return err == nil && p.alive() && c.healthy(ctx, client) == nil
-	})
 	starts, ctx := errgroup.WithContext(ctx)
 	for _, c := range group {
 		starts.Go(func() error {
+			p, err := readProcess(n.pidFile(c.name))
+			if err == nil && p.alive() && c.healthy(ctx, client) == nil {
+				return n.started(ctx, s, c)
+			}
 			return n.progress.step("starting "+c.name, 0, func() error { return n.start(ctx, s, client, c) })
 		})
 	}
@@ -157,8 +153,20 @@ func (n native) start(ctx context.Context, s settings, client *http.Client, c co
 	if err != nil {
 		return fmt.Errorf("%w (its log: %s)", err, n.layout.log(c.name))
 	}
-	if c.name == "containerd" {
+	return n.started(ctx, s, c)
+}
+
+// started does what the components after this one need of it.
+func (n native) started(ctx context.Context, s settings, c component) error {
+	switch c.name {
+	case "containerd":
 		return n.ctr(ctx, s, "images", "import", filepath.Join(s.Binaries, "pause.tar"))
+	case "kube-apiserver":
+		// It makes the namespace kube-system a moment after it is ready.
+		return poll(ctx, time.Minute, func(ctx context.Context) error {
+			addons := n.layout.in("config", "addons.yaml")
+			return runQuietly(n.kubectl(ctx, s, "apply", "--server-side", "--force-conflicts", "--filename="+addons))
+		})
 	}
 	return nil
 }

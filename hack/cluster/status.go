@@ -76,7 +76,7 @@ func versions(folder string) []string {
 		if err != nil {
 			continue // not built yet
 		}
-		for _, dependency := range info.Deps {
+		for _, dependency := range append(info.Deps, &info.Main) {
 			if dependency.Path == program[1] {
 				found = append(found, program[0]+" "+dependency.Version)
 			}
