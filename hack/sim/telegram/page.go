@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-//go:embed page/index.html page/style.css page/page.js
+//go:embed page/index.html page/style.css page/page.js page/format.js page/icon.svg
 var pageFiles embed.FS
 
 // routePage serves the page at / and its parts under /page/.

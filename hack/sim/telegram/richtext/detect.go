@@ -30,18 +30,30 @@ func Detect(text string) []Entity {
 		return nil
 	}
 	var spans []span
+	links := strings.Contains(text, ".") || strings.Contains(text, "://")
+	inWord := false
 	for i := 0; i < len(text); {
-		s, ok := linkAt(text, i)
-		if !ok {
-			s, ok = markAt(text, i)
+		r, size := runeAt(text, i)
+		var s span
+		found := false
+		switch word := isWord(r); {
+		case !word:
+			s, found = markAt(text, i)
+			inWord = false
+		case !inWord:
+			if links {
+				s, found = linkAt(text, i)
+			}
+			inWord = true
 		}
-		if !ok {
-			_, size := runeAt(text, i)
+		if !found {
 			i += size
 			continue
 		}
 		spans = append(spans, s)
 		i = s.end
+		last, _ := runeBefore(text, i)
+		inWord = isWord(last)
 	}
 	return toEntities(text, spans)
 }
@@ -125,13 +137,13 @@ func commandAt(text string, i int) (span, bool) {
 	return span{models.MessageEntityTypeBotCommand, i, stop}, outside(runeAt(text, stop))
 }
 
-// linkAt finds a link or a mail address whose first character is at byte i. Only the beginning of a word is looked at.
+// linkAt finds a link or a mail address whose first character is at byte i, which begins a word.
 func linkAt(text string, i int) (span, bool) {
 	first, _ := runeAt(text, i)
 	if !unicode.IsLetter(first) && !unicode.IsDigit(first) {
 		return span{}, false
 	}
-	if before, size := runeBefore(text, i); size > 0 && (isWord(before) || strings.ContainsRune("@.-+/:", before)) {
+	if before, size := runeBefore(text, i); size > 0 && strings.ContainsRune("@.-+/:", before) {
 		return span{}, false
 	}
 	word := text[i:]
@@ -148,7 +160,11 @@ func linkAt(text string, i int) (span, bool) {
 }
 
 func endsLink(r rune) bool {
-	return r <= ' ' || unicode.IsSpace(r) || strings.ContainsRune("<>\"«»", r)
+	switch r {
+	case '<', '>', '"', '«', '»':
+		return true
+	}
+	return r <= ' ' || r > '~' && unicode.IsSpace(r)
 }
 
 // trimLink takes off the punctuation that ends a sentence rather than a link, and an unmatched closing bracket.

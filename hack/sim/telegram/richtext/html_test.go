@@ -261,3 +261,18 @@ func checkText(t *testing.T, got Text) {
 		t.Errorf("rendered as %q, which reads %q, %v", got.HTML(), back.Text, err)
 	}
 }
+
+func BenchmarkCompose(b *testing.B) {
+	src := "<b>Ticket</b> #bug #new\n" + strings.Repeat("Текст с &lt;скобками&gt;, 17.10.2025. ", 20)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		t, err := ParseHTML(src)
+		if err == nil {
+			_, err = Compose(t)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
