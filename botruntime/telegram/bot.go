@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package telegram
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// Bot is the bot's Telegram side.
+type Bot struct {
+	api      *api
+	standing *standing
+	parts    []interface{ run(context.Context) }
+}
+
+// New makes a Bot; it calls nobody before Run.
+func New(cfg Config, st Store, health Health) (*Bot, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	a, err := newAPI(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	standing := &standing{health: health}
+	saved := make(chan struct{}, 1)
+	return &Bot{api: a, standing: standing, parts: []interface{ run(context.Context) }{
+		&profiler{cfg: &cfg, api: a, standing: standing, health: health},
+		newSender(&cfg, st, a, standing),
+		&poller{cfg: &cfg, store: st, api: a, standing: standing, saved: saved},
+		&worker{cfg: &cfg, store: st, api: a, saved: saved, places: make(chan struct{}, answers),
+			handlers: handlers{cfg: &cfg, tickets: st, now: time.Now}},
+	}}, nil
+}
+
+// Run works until ctx ends, and then a few seconds more at most: calls that were begun are ended and recorded. The store
+// has to stay open until it returns.
+func (b *Bot) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, p := range b.parts {
+		wg.Go(func() { p.run(ctx) })
+	}
+	wg.Wait()
+}
+
+// SetToken has the Bot go on with another token. One that cannot be a token is an error; the Bot keeps what it had then.
+func (b *Bot) SetToken(token string) error {
+	if err := b.api.setToken(token); err != nil {
+		b.standing.fails(profilePart, verdict{reason: v1alpha1.ReasonTokenRefused, message: err.Error()})
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package telegram
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// Finding is one thing that Check looked at.
+type Finding struct {
+	// OK is whether nothing has to be mended.
+	OK bool
+	// What was looked at: "token", "chat", "rights" or "updates".
+	What string
+	// Message is what was found, and what to do about it.
+	Message string
+}
+
+// Check looks at the token, the chat, the bot's rights in it and the way its updates take, and says in words what to
+// mend. What depends on something that is not in order is not looked at. It takes no update; a bot that runs with this
+// token will notice a short interruption of its polling.
+func Check(ctx context.Context, cfg Config) []Finding {
+	c := &checker{cfg: &cfg}
+	if err := cfg.complete(); err != nil {
+		return c.failed("token", err.Error())
+	}
+	var err error
+	if c.api, err = newAPI(&cfg); err != nil {
+		return c.failed("token", err.Error())
+	}
+	return c.check(ctx)
+}
+
+type checker struct {
+	cfg      *Config
+	api      *api
+	findings []Finding
+}
+
+func (c *checker) passed(what, format string, args ...any) {
+	c.findings = append(c.findings, Finding{OK: true, What: what, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) failed(what, message string) []Finding {
+	c.findings = append(c.findings, Finding{What: what, Message: message})
+	return c.findings
+}
+
+func (c *checker) check(ctx context.Context) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var me userInfo
+	if err := c.api.call(ctx, "getMe", struct{}{}, &me); err != nil {
+		return c.failed("token", c.words(err))
+	}
+	c.passed("token", "Telegram knows the bot as @%s", me.Username)
+	chat, err := c.api.chat(ctx, c.cfg.ChatID)
+	if err != nil {
+		c.failed("chat", c.words(err))
+	} else {
+		c.passed("chat", "chat %d is the %s %q", chat.ID, chat.Type, chat.name())
+		if err := c.api.checkRights(ctx, me, chat); err != nil {
+			c.failed("rights", c.words(err))
+		} else {
+			c.passed("rights", "the bot may post there")
+		}
+	}
+	return c.checkUpdates(ctx)
+}
+
+func (c *checker) words(err error) string { return judge(err, c.cfg.ChatID).message }
+
+// glance is how long checkUpdates polls: another poller, whose poll it ends, is back in that time and ends this one.
+const glance = 3 * time.Second
+
+func (c *checker) checkUpdates(ctx context.Context) []Finding {
+	var hook struct {
+		URL string `json:"url"`
+	}
+	if err := c.api.call(ctx, "getWebhookInfo", struct{}{}, &hook); err != nil {
+		return c.failed("updates", c.words(err))
+	}
+	if hook.URL != "" {
+		host := "another program"
+		if u, err := url.Parse(hook.URL); err == nil && u.Host != "" {
+			host = u.Host
+		}
+		return c.failed("updates", "a webhook sends this bot's updates to "+host+": stop the program that set it, and call "+
+			"deleteWebhook; or give this bridge a bot of its own")
+	}
+	_, err := c.api.poll(ctx, pollParams{Limit: 1, Timeout: int(glance / time.Second), AllowedUpdates: allowedUpdates})
+	var refusal *refusalError
+	switch {
+	case errors.As(err, &refusal) && judge(err, c.cfg.ChatID).reason == v1alpha1.ReasonAnotherPoller:
+		return c.failed("updates", "a program takes this bot's updates right now: if it is this bridge's own bot, all is "+
+			"well; otherwise stop it, or give this bridge a bot of its own")
+	case err != nil:
+		return c.failed("updates", c.words(err))
+	}
+	c.passed("updates", "nobody else takes the bot's updates")
+	return c.findings
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package telegram
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
+)
+
+// Store is what the package keeps its state in: *store.Store, whose methods say more.
+type Store interface {
+	// Advance records how the claimed job of a chat ended (done may be nil) and, if claim, claims the next one, in one
+	// commit. A nil job means that nothing waits there.
+	Advance(ctx context.Context, chatID int64, done *store.Outcome, claim bool) (*store.Job, error)
+	// WaitingChats returns the chats that jobs wait for.
+	WaitingChats(ctx context.Context) ([]int64, error)
+	// OutboxReady is signalled (capacity 1) when a job was added.
+	OutboxReady() <-chan struct{}
+	// SaveUpdates makes updates durable; those that it has already are left as they are.
+	SaveUpdates(ctx context.Context, updates []store.Update) error
+	// PendingUpdates returns updates that are not finished, by their ids, from behind after.
+	PendingUpdates(ctx context.Context, after int64, limit int) ([]store.Update, error)
+	// NextOffset is the offset that confirms the saved updates, or 0.
+	NextOffset(ctx context.Context) (int64, error)
+	// FinishUpdate ends an update and commits its effects.
+	FinishUpdate(ctx context.Context, id int64, effects store.Effects) error
+	// Ticket returns a ticket by its name, or store.ErrNotFound.
+	Ticket(ctx context.Context, id string) (ticket.Ticket, error)
+}
+
+// Health is told how the bot stands with Telegram. Its methods are called from several goroutines.
+type Health interface {
+	// Telegram says whether Telegram can be worked with; reason is one of v1alpha1's.
+	Telegram(ok bool, reason, message string)
+	// Bot says what Telegram calls the bot and the chat.
+	Bot(username, chatTitle string)
+}
+
+// Limit is a number of messages in any window of time. 0 messages mean no limit.
+type Limit struct {
+	Messages int
+	Window   time.Duration
+}
+
+// Limits are how fast the bot may send.
+type Limits struct {
+	// PerChat is for the staff's chat. Private chats take one message a second, or any number where this is no limit.
+	PerChat Limit
+	// Overall is for all chats together.
+	Overall Limit
+}
+
+// Config is what a Bot runs by.
+type Config struct {
+	// Token is the bot's token, as BotFather gave it.
+	Token string
+	// APIURL is the Bot API server, such as https://api.telegram.org.
+	APIURL string
+	// ChatID is the staff's chat.
+	ChatID int64
+	// Limits are how fast the bot may send.
+	Limits Limits
+	// Language is that of posts, and of answers to those who speak neither Russian nor English.
+	Language string
+	// Location is the time zone of dates; UTC unless given.
+	Location *time.Location
+	// AdminURL is the site's page that posts link to, if any.
+	AdminURL string
+	// HTTPClient makes the calls; NewHTTPClient's unless given. Calls have deadlines of their own.
+	HTTPClient *http.Client
+	// Rand is the source of jitter, in [0, 1); math/rand's unless given.
+	Rand func() float64
+	// Logger takes what is worth knowing; slog.Default unless given.
+	Logger *slog.Logger
+}
+
+// tokenPattern is BotFather's form. Nothing else may become part of an address.
+var tokenPattern = regexp.MustCompile(`^[0-9]{1,20}:[A-Za-z0-9_-]{1,128}$`)
+
+var errTokenForm = errors.New("the bot's token is not in BotFather's form, <number>:<letters>")
+
+// complete fills what was not given and checks the rest.
+func (c *Config) complete() error {
+	u, err := url.Parse(c.APIURL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("the Bot API server's address is not an http or https address")
+	case !tokenPattern.MatchString(c.Token):
+		return errTokenForm
+	case c.ChatID == 0:
+		return errors.New("the chat's id is missing")
+	}
+	for name, l := range map[string]Limit{"per chat": c.Limits.PerChat, "overall": c.Limits.Overall} {
+		if l.Messages < 0 || l.Messages > 0 && l.Window <= 0 {
+			return fmt.Errorf("the limit %s needs a window and a number of messages that is not negative", name)
+		}
+	}
+	c.APIURL = strings.TrimRight(c.APIURL, "/")
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	if c.HTTPClient == nil {
+		c.HTTPClient = NewHTTPClient()
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Float64
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return nil
+}
+
+// show is how tickets are shown.
+func (c *Config) show() ticket.Options {
+	return ticket.Options{Texts: ticket.Texts(c.Language), Location: c.Location, AdminURL: c.AdminURL}
+}
