@@ -178,7 +178,8 @@ func (r *rig) send(number int64) (id string) {
 func (r *rig) must(err error) {
 	r.t.Helper()
 	if err != nil {
-		r.t.Fatalf("%v\nsite: %+v\nhealth: %v\n%s", err, r.site.Stats(), r.health.last(), r.logs)
+		logs := r.logs.String()
+		r.t.Fatalf("%v\nsite: %+v\nhealth: %v\n%s", err, r.site.Stats(), r.health.last(), logs[max(0, len(logs)-2000):])
 	}
 }
 
@@ -208,12 +209,22 @@ func (r *rig) connected(n int64) {
 	r.must(r.site.WaitConnection(ctx, n))
 }
 
+// until waits for a condition of the site's.
+func (r *rig) until(condition func(simsite.Stats) bool) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.ctx, time.Hour)
+	defer cancel()
+	r.must(r.site.WaitFor(ctx, func() bool { return condition(r.site.Stats()) }))
+}
+
 // disconnected waits until the client says that there is no connection, and why.
 func (r *rig) disconnected() siteState {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.ctx, time.Hour)
 	defer cancel()
-	state, err := r.health.waitFor(ctx, func(s siteState) bool { return !s.ok && s.reason != v1alpha1.ReasonConnecting })
+	state, err := r.health.waitFor(ctx, func(s siteState) bool {
+		return !s.ok && s.reason != "" && s.reason != v1alpha1.ReasonConnecting
+	})
 	r.must(err)
 	return state
 }

@@ -53,7 +53,10 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hijacker := &gatingWriter{ResponseWriter: w}
-	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }} // judged already
+	upgrader := websocket.Upgrader{
+		CheckOrigin:    func(*http.Request) bool { return true }, // judged already
+		ReadBufferSize: 4096,                                      // else it would read around the gate
+	}
 	ws, err := upgrader.Upgrade(hijacker, r, nil)
 	if err != nil {
 		return // it has been answered

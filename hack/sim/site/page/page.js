@@ -86,7 +86,7 @@ async function follow() {
     try {
       const answer = await fetch(`/sim/state?since=${since}&limit=${shown}&wait=25s`);
       const state = await answer.json();
-      since = state.revision;
+      since = state.revision < since ? 0 : state.revision; // less after a restart: everything is shown again
       state.feedback.forEach(show);
       while (list.children.length > shown) {
         const oldest = list.lastChild;
