@@ -18,14 +18,17 @@ import (
 )
 
 func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "sim:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{Use: "sim", Short: "Simulators for tests and demonstrations",
 		SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(telegramCommand())
-	root.AddCommand(siteCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "sim:", err)
-		os.Exit(1) //nolint:gocritic // the signal handler ends with the process
-	}
+	root.AddCommand(telegramCommand(), siteCommand())
+	return root.ExecuteContext(ctx)
 }

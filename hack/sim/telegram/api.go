@@ -50,7 +50,7 @@ func refused(err error) error {
 
 // call is one Bot API request.
 type call struct {
-	ctx    context.Context //nolint:containedctx // a call lives as long as its request
+	ctx    context.Context // the request's
 	params params
 }
 

@@ -22,6 +22,9 @@
 // styles around detected hashtags, and the three-second pauses with which Telegram slows down pollers that fight.
 // Of top-level domains, only common ones make a link of a word without a scheme.
 //
+// Choices where Telegram's answer depends on its servers: a callback query can be answered once, for 150 seconds;
+// getUpdates with timeout 0 never waits; topics are taken in forums only.
+//
 // # Control API
 //
 // Bodies and answers are JSON; errors are {"error": "..."} with status 400 or 404. Times are RFC 3339, waits are Go
@@ -36,7 +39,8 @@
 //	                                                      posted it (html may stand instead of text and entities)
 //	DELETE /sim/messages?chat=&id=                        deletes a message, as an administrator would
 //	POST   /sim/say       {chat_id, text, by, reply_to}   a person writes
-//	POST   /sim/press     {chat_id, message_id, data, by} a person presses a button; answers {id}
+//	POST   /sim/press     {chat_id, message_id, data, by} a person presses a button; answers {id}. With "forged": true
+//	                                                      the message need not have such a button
 //	GET    /sim/callback?id=&wait=                        what the bot answered to a press; waits for it
 //	GET    /sim/state?chat=&since=&wait=                  chats, people, and the changed messages of one chat; waits
 //	                                                      until something changed after revision since

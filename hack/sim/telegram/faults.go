@@ -122,6 +122,7 @@ func (s *Server) nextFault(method string, p params) *activeFault {
 			continue
 		}
 		f.hits++
+		s.stats.Faults[string(f.Kind)]++
 		return f
 	}
 	return nil

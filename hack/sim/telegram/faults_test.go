@@ -68,6 +68,7 @@ func TestHangingRequestsEnd(t *testing.T) {
 				_, err := s.try(ctx, "getMe")
 				ended <- err
 			}()
+			s.until(func() bool { return s.Stats().Faults["hang"] == 1 })
 			s.wants(s.send("others go on"), "")
 			end(s, leave)
 			if err := <-ended; err == nil {

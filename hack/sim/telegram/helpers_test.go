@@ -148,6 +148,21 @@ func (s *sim) say(chatID int64, text string, by telegram.User) int {
 	return id
 }
 
+// until waits for what nobody in a chat can see, so that WaitFor does not serve.
+func (s *sim) until(condition func() bool) {
+	s.t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			s.t.Fatal("it did not happen")
+		}
+	}
+}
+
 // soon is a context for waits that should end at once.
 func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

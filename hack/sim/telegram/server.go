@@ -98,6 +98,7 @@ func New(cfg Config) *Server {
 		bot:   User{ID: botID(cfg.Token), IsBot: true, FirstName: cfg.BotName, Username: cfg.BotUsername},
 		chats: map[int64]*chat{}, presses: map[string]*press{}, change: make(chan struct{}),
 		updates: newUpdateQueue(),
+		stats:   Stats{Methods: map[string]int64{}, Errors: map[int]int64{}, Faults: map[string]int64{}},
 	}
 	s.mux = http.NewServeMux()
 	s.routeControl()

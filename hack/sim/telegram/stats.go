@@ -13,7 +13,7 @@ type Stats struct {
 	Requests        int64            `json:"requests"`          // Bot API requests of any outcome
 	Methods         map[string]int64 `json:"methods"`           // by method in lower case; others under "unknown"
 	Errors          map[int]int64    `json:"errors"`            // by error code
-	Faults          map[string]int64 `json:"faults"`            // injected, by kind
+	Faults          map[string]int64 `json:"faults"`            // met by a request, by kind
 	Sent            int64            `json:"sent"`              // messages the bot posted
 	Repeats         int64            `json:"repeats"`           // of them, those with a text posted to the same chat before
 	Edited          int64            `json:"edited"`            // edits that changed something
@@ -73,17 +73,11 @@ func (s *Server) record(e RequestEntry, start time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := &s.stats
-	if st.Methods == nil {
-		st.Methods, st.Errors, st.Faults = map[string]int64{}, map[int]int64{}, map[string]int64{}
-	}
 	st.Requests++
 	if _, known := methods[e.Method]; known {
 		st.Methods[e.Method]++
 	} else {
 		st.Methods["unknown"]++
-	}
-	if e.Fault != "" {
-		st.Faults[string(e.Fault)]++
 	}
 	switch {
 	case e.Code == 429:

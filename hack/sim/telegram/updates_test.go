@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
@@ -68,7 +67,7 @@ func TestAllowedUpdatesAreRemembered(t *testing.T) {
 func TestLongPollWakes(t *testing.T) {
 	s := newSim(t, telegram.Config{})
 	got := poll(s)
-	s.waitPolls(1)
+	s.until(func() bool { return s.Stats().Polls == 1 })
 	s.say(group, "x", support)
 	if a := <-got; !a.OK || len(a.Result) < 10 {
 		t.Errorf("got %+v", a)
@@ -88,28 +87,13 @@ func poll(s *sim) <-chan answer {
 	return got
 }
 
-// waitPolls waits until n long polls have begun to wait, which nobody in a chat can see.
-func (s *sim) waitPolls(n int64) {
-	s.t.Helper()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for s.Stats().Polls < n {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.t.Fatalf("%d polls", s.Stats().Polls)
-		}
-	}
-}
-
 func TestTheOlderOfTwoPollersIsTerminated(t *testing.T) {
 	s := newSim(t, telegram.Config{})
 	older := poll(s)
-	s.waitPolls(1)
+	s.until(func() bool { return s.Stats().Polls == 1 })
 	newer := poll(s)
 	s.wants(<-older, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running")
-	s.waitPolls(2)
+	s.until(func() bool { return s.Stats().Polls == 2 })
 	s.say(group, "x", support)
 	s.wants(<-newer, "")
 	if st := s.Stats(); st.Conflicts != 1 || st.Errors[409] != 1 {
@@ -125,7 +109,7 @@ func TestAPollerThatLeftTakesNothingAlong(t *testing.T) {
 		_, err := s.try(ctx, "getUpdates", "timeout", "50")
 		left <- err
 	}()
-	s.waitPolls(1)
+	s.until(func() bool { return s.Stats().Polls == 1 })
 	cancel()
 	if err := <-left; err == nil {
 		t.Fatal("the poll was answered")

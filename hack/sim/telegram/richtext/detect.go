@@ -5,6 +5,7 @@ package richtext
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-telegram/bot/models"
 )
@@ -146,11 +147,8 @@ func linkAt(text string, i int) (span, bool) {
 	if before, size := runeBefore(text, i); size > 0 && strings.ContainsRune("@.-+/:", before) {
 		return span{}, false
 	}
-	word := text[i:]
-	if n := strings.IndexFunc(word, endsLink); n >= 0 {
-		word = word[:n]
-	}
-	if !strings.ContainsAny(word, ".:@") {
+	word := linkWord(text[i:])
+	if word == "" {
 		return span{}, false
 	}
 	if word = trimLink(word); isAddress(word) {
@@ -159,12 +157,26 @@ func linkAt(text string, i int) (span, bool) {
 	return span{models.MessageEntityTypeURL, i, i + len(word)}, isLink(word)
 }
 
-func endsLink(r rune) bool {
-	switch r {
-	case '<', '>', '"', '«', '»':
-		return true
+// linkWord returns what text begins with up to the next character that ends every link, or "" if that has nothing of a
+// link in it.
+func linkWord(text string) string {
+	marked := false
+	for i, r := range text {
+		switch {
+		case r <= ' ', r == '<', r == '>', r == '"', r == '«', r == '»', r > '~' && unicode.IsSpace(r):
+			text = text[:i]
+		case r == '.', r == ':', r == '@':
+			marked = true
+			continue
+		default:
+			continue
+		}
+		break
 	}
-	return r <= ' ' || r > '~' && unicode.IsSpace(r)
+	if !marked {
+		return ""
+	}
+	return text
 }
 
 // trimLink takes off the punctuation that ends a sentence rather than a link, and an unmatched closing bracket.
@@ -230,7 +242,12 @@ func asciiWord(s string) int {
 	return n
 }
 
-func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) || r == '_' }
+func isWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return isAlpha(byte(r)) || isDigit(byte(r)) || r == '_'
+	}
+	return unicode.IsLetter(r) || unicode.IsNumber(r)
+}
 
 func isTagRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == 0x200c || r == 0xb7 || r >= 0xd80 && r <= 0xdff
