@@ -30,7 +30,8 @@ type poller struct {
 	saved    chan<- struct{} // signalled (capacity 1) when updates were saved
 
 	offset    int64
-	conflicts int // in a row
+	works     bool // the last poll succeeded
+	conflicts int  // in a row
 }
 
 func (p *poller) run(ctx context.Context) {
@@ -66,20 +67,25 @@ func (p *poller) start(ctx context.Context, retry *backoff) {
 	}
 }
 
+// poll asks for updates, and waits for some unless the last poll failed: then the question is whether this one does.
 func (p *poller) poll(ctx context.Context) ([]store.Update, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout+pollPatience)
 	defer cancel()
-	return p.api.poll(ctx, pollParams{Offset: p.offset, Limit: pollLimit, Timeout: int(pollTimeout / time.Second),
-		AllowedUpdates: allowedUpdates})
+	params := pollParams{Offset: p.offset, Limit: pollLimit, AllowedUpdates: allowedUpdates}
+	if p.works {
+		params.Timeout = int(pollTimeout / time.Second)
+	}
+	return p.api.poll(ctx, params)
 }
 
 func (p *poller) succeeded() {
-	p.conflicts = 0
+	p.works, p.conflicts = true, 0
 	p.standing.works(pollerPart)
 }
 
 // failed reports a poll that did not succeed. One conflict is what a roll-out or a look by hand looks like.
 func (p *poller) failed(err error) verdict {
+	p.works = false
 	v := judge(err, p.cfg.ChatID)
 	if v.reason == v1alpha1.ReasonAnotherPoller {
 		if p.conflicts++; p.conflicts == 1 {
