@@ -22,6 +22,7 @@ var templates = template.Must(template.New("").Option("missingkey=error").ParseF
 type settings struct {
 	Root, Run, PKI, Binaries string // folders
 	ContainerdSocket         string
+	ShimSockets              string // folder
 
 	Cluster, Node              string
 	Bridge, BridgeAddress      string
@@ -44,7 +45,8 @@ type ports struct {
 func newSettings(l layout, binaries string) settings {
 	return settings{
 		Root: l.state, Run: l.run(), PKI: l.in("pki"), Binaries: binaries, ContainerdSocket: l.containerdSocket(),
-		Cluster: "feedbackbridge", Node: "local",
+		ShimSockets: shimSockets,
+		Cluster:     "feedbackbridge", Node: "local",
 		Bridge: bridgeName, BridgeAddress: "10.231.0.1", PodNetwork: "10.231.0.0/24",
 		ServiceNetwork: "10.232.0.0/24", APIService: "10.232.0.1", DNSService: "10.232.0.10",
 		Ports: ports{

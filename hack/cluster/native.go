@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -67,10 +68,10 @@ func (n native) up(ctx context.Context) error {
 
 // prepare does everything that comes before the first process.
 func (n native) prepare(ctx context.Context, s settings) error {
-	if err := installPackages(ctx, n.progress); err != nil {
+	if err := nativeCapable(ctx, n.progress); err != nil {
 		return err
 	}
-	if err := kernelCapable(ctx); err != nil {
+	if err := n.clearWreck(ctx, s); err != nil {
 		return err
 	}
 	if _, err := buildBinaries(ctx, n.layout, n.progress, binaries); err != nil {
@@ -98,6 +99,30 @@ func (n native) prepare(ctx context.Context, s settings) error {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
 	return s.raiseNetwork(ctx, n.layout)
+}
+
+// clearWreck cleans up after a cluster that ended without down, with the machine for instance. Where another
+// Kubernetes runs it refuses: the two would take each other's network rules.
+func (n native) clearWreck(ctx context.Context, s settings) error {
+	ours := make(map[int]bool)
+	for _, c := range slices.Concat(s.components(n.layout)...) {
+		if p, err := readProcess(n.pidFile(c.name)); err == nil && p.alive() {
+			ours[p.PID] = true
+		}
+	}
+	processes, err := listProcesses()
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		if slices.Contains([]string{"kubelet", "kube-proxy", "k3s-server", "k3s-agent"}, p.name) && !ours[p.pid] {
+			return &incapable{fmt.Sprintf("another Kubernetes runs on it: %s, pid %d", p.name, p.pid)}
+		}
+	}
+	if len(ours) > 0 {
+		return nil
+	}
+	return cleanUp(ctx, n.layout)
 }
 
 func (n native) buildPauseImage(ctx context.Context, s settings) error {
@@ -206,14 +231,24 @@ func (n native) healthy(ctx context.Context, s settings) error {
 	return n.nodeReady(ctx, s)
 }
 
+// nodeReady wants a word of the kubelet that runs now: the API server remembers that of the one before.
 func (n native) nodeReady(ctx context.Context, s settings) error {
-	output, err := n.kubectl(ctx, s, "get", "node", s.Node,
-		"--output=jsonpath={.status.conditions[?(@.type=='Ready')].status}").Output()
+	pidFile, err := os.Stat(n.pidFile("kubelet"))
+	if err != nil {
+		return fmt.Errorf("find the kubelet: %w", err)
+	}
+	const ready = "{.status.conditions[?(@.type=='Ready')]['status','lastHeartbeatTime']}"
+	output, err := n.kubectl(ctx, s, "get", "node", s.Node, "--output=jsonpath="+ready).Output()
 	if err != nil {
 		return fmt.Errorf("read the node: %w", err)
 	}
-	if string(output) != "True" {
-		return fmt.Errorf("the node is not ready")
+	status, heartbeat, _ := strings.Cut(string(output), " ")
+	at, err := time.Parse(time.RFC3339, heartbeat)
+	if err != nil {
+		return fmt.Errorf("read the node's heartbeat: %w", err)
+	}
+	if status != "True" || at.Before(pidFile.ModTime().Truncate(time.Second)) {
+		return errors.New("the node is not ready")
 	}
 	return nil
 }
@@ -260,8 +295,7 @@ func (n native) down(ctx context.Context, purge bool) error {
 				errs = append(errs, err)
 			}
 		}
-		errs = append(errs, killContainers(ctx, n.layout), unmountAll(ctx, n.layout), removeNetwork(ctx, n.layout), sweep(n.layout))
-		return errors.Join(errs...)
+		return errors.Join(append(errs, cleanUp(ctx, n.layout))...)
 	})
 	if err != nil || !purge {
 		return err

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 )
 
+// shimSockets is the one folder of ours outside of the state folder.
+const shimSockets = "/run/feedbackbridge-cluster"
+
 const modulePath = "github.com/feedbackbridge/feedbackbridge"
 
 // layout is where everything is. All of the cluster's own state is under state; nothing else of the machine's is used

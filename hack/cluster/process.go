@@ -120,6 +120,7 @@ func poll(ctx context.Context, timeout time.Duration, check func(context.Context
 // processStat is what the kernel tells of a process.
 type processStat struct {
 	pid, parent int
+	name        string // at most 15 bytes
 	state       string // one letter; Z is a zombie
 	started     uint64 // clock ticks after boot
 }
@@ -134,8 +135,8 @@ func readStat(pid int) (processStat, error) {
 
 // parseStat reads a line of /proc/PID/stat, whose second field, the name, may hold anything, blanks and brackets too.
 func parseStat(line string) (processStat, error) {
-	head, tail := strings.IndexByte(line, ' '), strings.LastIndexByte(line, ')')
-	if head < 0 || tail < head {
+	head, tail := strings.Index(line, " ("), strings.LastIndexByte(line, ')')
+	if head < 0 || tail < head+2 {
 		return processStat{}, fmt.Errorf("not a process's stat line: %q", line)
 	}
 	fields := strings.Fields(line[tail+1:])
@@ -143,7 +144,7 @@ func parseStat(line string) (processStat, error) {
 	if len(fields) <= started {
 		return processStat{}, fmt.Errorf("short stat line: %q", line)
 	}
-	s := processStat{state: fields[0]}
+	s := processStat{name: line[head+2 : tail], state: fields[0]}
 	var errs [3]error
 	s.pid, errs[0] = strconv.Atoi(line[:head])
 	s.parent, errs[1] = strconv.Atoi(fields[parent])

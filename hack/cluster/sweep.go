@@ -121,9 +121,15 @@ func mountPoint(line string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(fields[4])
 }
 
-// sweep removes the little that Kubernetes and containerd write outside of the state folder.
+// cleanUp takes back what a running cluster leaves on the machine besides its state: containers, mounts, network, and
+// the little that is written outside of the state folder.
+func cleanUp(ctx context.Context, l layout) error {
+	return errors.Join(killContainers(ctx, l), unmountAll(ctx, l), removeNetwork(ctx, l), sweep(l))
+}
+
+// sweep removes files and control groups. Kubernetes and CNI have some of the places built in.
 func sweep(l layout) error {
-	errs := []error{os.RemoveAll(l.run())}
+	errs := []error{os.RemoveAll(l.run()), os.RemoveAll(shimSockets), removeIfThere("/var/lib/kubelet/device-plugins/kubelet.sock")}
 	links, err := filepath.Glob("/var/log/containers/*.log")
 	errs = append(errs, err)
 	for _, link := range links {
@@ -136,10 +142,10 @@ func sweep(l layout) error {
 	for _, result := range results {
 		errs = append(errs, os.Remove(result))
 	}
-	for _, folder := range []string{ // each only when nothing else is in it
-		"/var/log/containers", "/var/lib/cni/results", "/var/lib/cni/cache", "/var/lib/cni", "/run/containerd/s", "/run/containerd",
+	for _, folder := range []string{
+		"/var/log/containers", "/var/lib/cni/results", "/var/lib/cni", "/var/lib/kubelet/device-plugins", "/var/lib/kubelet",
 	} {
-		errs = append(errs, removeIfEmpty(folder))
+		errs = append(errs, removeIfThere(folder)) // when nothing else is in it
 	}
 	groups, err := filepath.Glob("/sys/fs/cgroup/*/kubepods")
 	errs = append(errs, err)
@@ -149,8 +155,9 @@ func sweep(l layout) error {
 	return errors.Join(errs...)
 }
 
-func removeIfEmpty(folder string) error {
-	err := os.Remove(folder)
+// removeIfThere removes a file, or a folder that is empty.
+func removeIfThere(path string) error {
+	err := os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
 		return nil
 	}
