@@ -3,6 +3,7 @@
 package richtext
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -213,6 +214,7 @@ func FuzzParseHTML(f *testing.F) {
 	for _, seed := range []string{
 		"<b>x</b>", "<a href='x'>", "&#x1F600;&lt", "<pre><code class=\"language-\x00\">", "<blockquote expandable", "</",
 		"<b><i>#x</b>", "<code>\r\n</code> ", "😀<b> </b>\xff", "<span class=tg-spoiler>http://a.ru</>",
+		"/com<tg-spoiler>mand  x</>",
 	} {
 		f.Add(seed)
 	}
@@ -226,11 +228,16 @@ func FuzzParseHTML(f *testing.F) {
 			return
 		}
 		checkText(t, got)
-		again, err := Compose(got)
+		// A sender who gives back what it got leaves out what Telegram found: a style may begin in the middle of that.
+		again, err := Compose(Text{Text: got.Text, Entities: slices.DeleteFunc(slices.Clone(got.Entities), isDetected)})
 		if err != nil || !Equal(got, again) {
 			t.Errorf("not a fixed point: %v\n%+v\n%+v", err, got, again)
 		}
 	})
+}
+
+func isDetected(e Entity) bool {
+	return slices.ContainsFunc(Detect("#a @bc /d $E f.ru g@h.ru"), func(d Entity) bool { return d.Type == e.Type })
 }
 
 // FuzzEntities is for entities that a sender gave.
