@@ -133,7 +133,7 @@ func TestConfirmedResultsAreNotSentAgain(t *testing.T) {
 
 func TestManyFeedbacksOverManyDisconnects(t *testing.T) {
 	bubble(t, func(site *simsite.Config, _ *Config) { site.ResendAfter = 30 * time.Second }, func(r *rig) {
-		const feedbacks, drops = 300, 10
+		const feedbacks, drops = 100, 10
 		for drop := range int64(drops) {
 			r.connected(drop + 1)
 			for i := range int64(feedbacks / drops) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -107,7 +108,7 @@ func dialConfig(t *testing.T, address string) Config {
 func tlsSite(t *testing.T) (site *simsite.Server, address string, ca []byte) {
 	site = simsite.New(simsite.Config{Accept: simsite.AcceptToken(testJWT), Key: testKey(t, "first")})
 	server := httptest.NewUnstartedServer(site)
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	server.StartTLS()
 	t.Cleanup(func() { site.Close(); server.Close() })
 	ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
@@ -117,18 +118,18 @@ func tlsSite(t *testing.T) (site *simsite.Server, address string, ca []byte) {
 func TestTLS(t *testing.T) {
 	_, address, ca := tlsSite(t)
 	for _, test := range []struct {
-		name, address, serverName string
-		ca                        []byte
-		message                   string // of the failure; "" for none
+		name, serverName string
+		ca               []byte
+		message          string // of the failure; "" for none
 	}{
-		{"own authority", address, "", ca, ""},
-		{"own authority and another name", address, "example.com", ca, ""},
-		{"unknown authority", address, "", nil, "signed by an unknown authority"},
-		{"wrong name", address, "shop.test", ca, "is for another name"},
-		{"no certificate", address, "", []byte("-----BEGIN"), "holds no PEM certificate"},
+		{"own authority", "", ca, ""},
+		{"own authority and another name", "example.com", ca, ""},
+		{"unknown authority", "", nil, "signed by an unknown authority"},
+		{"wrong name", "shop.test", ca, "is for another name"},
+		{"no certificate", "", []byte("-----BEGIN"), "holds no PEM certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cfg := dialConfig(t, test.address)
+			cfg := dialConfig(t, address)
 			cfg.ServerName = test.serverName
 			credentials := cfg.Credentials()
 			credentials.CA = test.ca

@@ -337,6 +337,18 @@ func (h *testHealth) count(reason string) int {
 	return h.refused[reason]
 }
 
+// said counts how often a reason was given.
+func (h *testHealth) said(reason string) (times int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, state := range h.states {
+		if state.reason == reason {
+			times++
+		}
+	}
+	return times
+}
+
 // waitUntil waits for a condition, which it evaluates after every change.
 func (h *testHealth) waitUntil(ctx context.Context, condition func() bool) error {
 	for {
