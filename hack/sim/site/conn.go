@@ -55,7 +55,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	hijacker := &gatingWriter{ResponseWriter: w}
 	upgrader := websocket.Upgrader{
 		CheckOrigin:    func(*http.Request) bool { return true }, // judged already
-		ReadBufferSize: 4096,                                      // else it would read around the gate
+		ReadBufferSize: 4096,                                     // else it would read around the gate
 	}
 	ws, err := upgrader.Upgrade(hijacker, r, nil)
 	if err != nil {
