@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// fullBridge uses every field that reaches a child, so that no spelling of a quantity and no default of the API server
+// makes a child look unsettled for ever.
+func (h *harness) fullBridge(name string) *v1alpha1.FeedbackBridge {
+	b := h.goodBridge(name)
+	b.Spec.Site.TLS = &v1alpha1.SiteTLS{CASecretRef: &v1alpha1.SecretKeyRef{Name: "ca", Key: "ca.crt"}}
+	b.Spec.Site.URL = "wss://shop.example:8443/ws?a=b"
+	b.Spec.Storage.PersistentVolumeClaim = &v1alpha1.VolumeClaimSpec{
+		Size: new(resource.MustParse("1024Mi")), StorageClassName: new("fast"),
+	}
+	b.Spec.Runtime = v1alpha1.RuntimeSpec{
+		Resources: &corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{"cpu": resource.MustParse("0.05"), "memory": resource.MustParse("65536Ki")},
+			Limits:   corev1.ResourceList{"cpu": resource.MustParse("1000m"), "memory": resource.MustParse("0.25Gi")},
+		},
+		NodeSelector: map[string]string{"disk": "ssd"},
+		Tolerations:  []corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists}, {Key: "b", Value: "c", Effect: "NoExecute", TolerationSeconds: new(int64(5))}},
+		Affinity: &corev1.Affinity{
+			NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "zone", Operator: "In", Values: []string{"a"}}}}}}},
+			PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{
+				Weight: 1, PodAffinityTerm: corev1.PodAffinityTerm{TopologyKey: "zone"}}}},
+		},
+		PodAnnotations: map[string]string{"example.test/a": "b"},
+		LogLevel:       "debug",
+	}
+	return b
+}
+
+// reconcileUntilQuiet reconciles until the cache has caught up and nothing is left to write.
+func (h *harness) reconcileUntilQuiet(request ctrl.Request) {
+	h.Helper()
+	before := -1
+	h.eventually("nothing is left to write", func() error {
+		if _, err := h.operator.Reconcile(h.ctx, request); err != nil {
+			return err
+		}
+		n := len(h.server.writes(h.T, h.namespace))
+		if n != before {
+			before = n
+			return fmt.Errorf("%d writes so far", n)
+		}
+		return nil
+	})
+}
+
+// Twenty reconciles of a settled bridge make no write request at all, counted at the API server; nor do they read any
+// Secret. Neither the operator's own memory nor its loss makes a difference to the writes.
+func TestASettledBridgeCostsNoWrite(t *testing.T) {
+	for name, make := range map[string]func(*harness) *v1alpha1.FeedbackBridge{
+		"the least spec": func(h *harness) *v1alpha1.FeedbackBridge { return h.goodBridge("shop") },
+		"every field":    func(h *harness) *v1alpha1.FeedbackBridge { return h.fullBridge("shop") },
+		"ephemeral": func(h *harness) *v1alpha1.FeedbackBridge {
+			b := h.goodBridge("shop")
+			b.Spec.Storage.Ephemeral = &v1alpha1.EphemeralSpec{}
+			return b
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			h.createSecrets()
+			h.createSecret("ca", map[string]string{"ca.crt": string(testCertificate(t))})
+			h.must(h.client.Create(h.ctx, make(h)))
+			h.start()
+			request := ctrl.Request{NamespacedName: h.key("shop")}
+			h.reconcileUntilQuiet(request)
+			h.beat("shop", new(goodReport(h.clock.Now())))
+			h.condition("shop", v1alpha1.ConditionCredentialsReady, "True", v1alpha1.ReasonCredentialsReady)
+			h.eventually("the bridge is Ready", func() error {
+				_, err := h.operator.Reconcile(h.ctx, request)
+				h.must(err)
+				if c := h.bridge("shop").Status.Connection; c == nil || c.State != v1alpha1.ConnectionConnected {
+					return fmt.Errorf("the connection is %+v", c)
+				}
+				return nil
+			})
+			h.reconcileUntilQuiet(request)
+			before := h.server.writes(t, h.namespace)
+			for i := range 20 {
+				if i%2 == 1 {
+					h.operator.memory.forget(request.NamespacedName)
+				}
+				if _, err := h.operator.Reconcile(h.ctx, request); err != nil {
+					t.Fatal(err)
+				}
+			}
+			after := h.server.writes(t, h.namespace)
+			if len(before) == 0 {
+				t.Fatal("the audit log does not even show the writes that made the children")
+			}
+			if len(after) != len(before) {
+				t.Errorf("20 reconciles of a settled bridge wrote %v", after[len(before):])
+			}
+		})
+	}
+}
+
+// Heartbeats change nothing in the API server; a report's news arrives with one write, of the status.
+func TestHeartbeatsCostNoWrite(t *testing.T) {
+	h := newHarness(t).run()
+	h.createBridge("shop")
+	h.settle("shop")
+	report := goodReport(h.clock.Now())
+	before := len(h.server.writes(t, h.namespace))
+	for range 20 {
+		h.clock.advance(10 * time.Second)
+		h.beat("shop", nil)
+		h.poke("shop")
+	}
+	report.ChatTitle = "renamed"
+	h.beat("shop", &report)
+	h.eventually("the news arrives", func() error {
+		if s := h.bridge("shop").Status.Telegram; s == nil || s.ChatTitle != "renamed" {
+			return fmt.Errorf("telegram is %+v", s)
+		}
+		return nil
+	})
+	if w := h.server.writes(t, h.namespace)[before:]; len(w) != 1 || w[0] != (write{"patch", "feedbackbridges/status", "shop"}) {
+		t.Errorf("the operator wrote %v, want one patch of the status", w)
+	}
+}
+
+// Counters reach the status at most once a minute.
+func TestCountersAreThrottled(t *testing.T) {
+	h := newHarness(t).run()
+	h.createBridge("shop")
+	h.settle("shop")
+	report := goodReport(h.clock.Now())
+	received := func() int64 { return h.bridge("shop").Status.Tickets.Received }
+	report.Tickets.Received = 7
+	h.beat("shop", &report)
+	report.Site.LastError = "a state that is written at once"
+	report.Tickets.Received = 8
+	h.beat("shop", &report)
+	h.eventually("a change of state takes the counters with it", func() error {
+		if n := received(); n != 8 {
+			return fmt.Errorf("%d received", n)
+		}
+		return nil
+	})
+	before := len(h.server.writes(t, h.namespace))
+	report.Tickets.Received = 9
+	h.beat("shop", &report)
+	h.eventually("the operator has seen the report", func() error {
+		var lease coordinationv1.Lease
+		h.must(h.operator.Get(h.ctx, h.key("shop-bot"), &lease))
+		if got := healthOf(&lease, h.clock.Now()).report.Tickets.Received; got != 9 {
+			return fmt.Errorf("it sees %d received", got)
+		}
+		return nil
+	})
+	h.poke("shop")
+	if w := h.server.writes(t, h.namespace)[before:]; len(w) != 0 {
+		t.Errorf("a counter alone made the operator write %v", w)
+	}
+	h.clock.advance(countersInterval)
+	h.beat("shop", nil)
+	h.poke("shop")
+	h.eventually("a minute later the counter arrives", func() error {
+		if n := received(); n != 9 {
+			return fmt.Errorf("%d received", n)
+		}
+		return nil
+	})
+}
+
+// A Secret's change reaches the bot's Secret, and does not touch the pod template: the bot reloads without a restart.
+func TestSecretChangeDoesNotRestartTheBot(t *testing.T) {
+	h := newHarness(t).run()
+	h.createBridge("shop")
+	h.settle("shop")
+	var before, after appsv1.Deployment
+	h.must(h.get("shop-bot", &before))
+	token := h.held("shop").Data[v1alpha1.FileJWT]
+
+	h.setSecret("site", "hmac", "second key")
+	h.setSecret("site", "jwt", "another signing key")
+	h.eventually("the bot's Secret follows", func() error {
+		data := h.held("shop").Data
+		switch {
+		case string(data[v1alpha1.FileHMACCurrent]) != "second key" || string(data[v1alpha1.FileHMACPrevious]) != "first key":
+			return fmt.Errorf("the keys are %q and %q", data[v1alpha1.FileHMACCurrent], data[v1alpha1.FileHMACPrevious])
+		case string(data[v1alpha1.FileJWT]) == string(token):
+			return errors.New("the token is the old one")
+		}
+		return nil
+	})
+	h.eventually("the status names the keys", func() error {
+		c := h.bridge("shop").Status.Credentials
+		if c.HMAC.CurrentKeyID != v1alpha1.KeyID([]byte("second key")) || c.HMAC.PreviousKeyID != v1alpha1.KeyID([]byte("first key")) ||
+			c.HMAC.RotatedAt == nil {
+			return fmt.Errorf("it says %+v", c.HMAC)
+		}
+		return nil
+	})
+	h.must(h.get("shop-bot", &after))
+	if before.Generation != after.Generation {
+		t.Error("the Deployment's spec changed")
+	}
+
+	h.clock.advance(hmacOverlap)
+	h.poke("shop")
+	h.eventually("the previous key is dropped after the overlap", func() error {
+		if previous := h.held("shop").Data[v1alpha1.FileHMACPrevious]; previous != nil {
+			return fmt.Errorf("it is %q", previous)
+		}
+		return nil
+	})
+}
+
+// held is the bot's Secret.
+func (h *harness) held(bridge string) *corev1.Secret {
+	h.Helper()
+	var s corev1.Secret
+	h.must(h.get(v1alpha1.BotName(bridge), &s))
+	return &s
+}
