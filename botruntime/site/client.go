@@ -148,9 +148,14 @@ func (c *Client) Run(ctx context.Context) error {
 			failures = 0
 		}
 		why := asError(err)
-		c.health.Site(false, why.Reason, why.Message)
 		wait := delay(failures, why.refused(), c.cfg.Rand())
-		c.log.Warn("no connection to the site", "reason", why.Reason, "message", why.Message,
+		level := slog.LevelInfo
+		// Servers end connections that are old: routine, unless the next dial, which comes at once, fails.
+		if failures > 0 || !why.goodbye {
+			level = slog.LevelWarn
+			c.health.Site(false, why.Reason, why.Message)
+		}
+		c.log.Log(ctx, level, "no connection to the site", "reason", why.Reason, "message", why.Message,
 			"lived", lived.Round(time.Millisecond), "retryIn", wait.Round(time.Millisecond))
 		if !c.pause(ctx, wait) {
 			return nil

@@ -4,6 +4,7 @@ package site
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,15 +28,15 @@ func TestSiteThatClosesAtOnceIsNotDialledInALoop(t *testing.T) {
 	})
 }
 
-func TestReconnectsAtOnceAfterAGoodConnection(t *testing.T) {
+func TestReconnects(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		lived  time.Duration
 		end    func(*simsite.Server)
-		reason string
+		reason string // that was given for the interruption; "" where it was routine
 		wait   time.Duration
 	}{
-		{"closed after an hour", time.Hour, func(s *simsite.Server) { s.CloseConnections(1001, "restart") }, v1alpha1.ReasonConnectionClosed, 0},
+		{"closed after an hour", time.Hour, func(s *simsite.Server) { s.CloseConnections(1001, "restart") }, "", 0},
 		{"lost after an hour", time.Hour, (*simsite.Server).Drop, v1alpha1.ReasonConnectionLost, 0},
 		{"closed after a second", time.Second, func(s *simsite.Server) { s.CloseConnections(1000, "") }, v1alpha1.ReasonConnectionClosed,
 			500 * time.Millisecond},
@@ -51,17 +52,30 @@ func TestReconnectsAtOnceAfterAGoodConnection(t *testing.T) {
 					t.Errorf("connected again after %v, want %v", got, test.wait)
 				}
 				synctest.Wait()
-				states := r.health.states
-				if lost := states[len(states)-2]; lost.ok || lost.reason != test.reason {
-					t.Errorf("said %+v, want %s", lost, test.reason)
+				want := []string{v1alpha1.ReasonConnecting, v1alpha1.ReasonConnected, v1alpha1.ReasonConnected}
+				if test.reason != "" {
+					want = slices.Insert(want, 2, test.reason)
 				}
-				if last := r.health.last(); !last.ok || r.health.reconnects != 1 {
-					t.Errorf("said %+v, %d reconnects", last, r.health.reconnects)
+				if got := r.health.reasons(); !slices.Equal(got, want) || r.health.reconnects != 1 {
+					t.Errorf("said %v and %d reconnects, want %v", got, r.health.reconnects, want)
 				}
 				r.delivered(1)
 			})
 		})
 	}
+}
+
+func TestSiteThatGoesAfterAGoodConnectionIsReportedAtOnce(t *testing.T) {
+	bubble(t, nil, func(r *rig) {
+		r.connected(1)
+		time.Sleep(time.Hour) // of the bubble
+		gone := time.Now()
+		r.site.SetFaults(simsite.Faults{HandshakeDelay: simsite.Duration(time.Hour)})
+		r.site.CloseConnections(1001, "")
+		if state := r.disconnected(); state.reason != v1alpha1.ReasonTimeout || state.at.Sub(gone) > 30*time.Second {
+			t.Errorf("%+v after %v", state, state.at.Sub(gone))
+		}
+	})
 }
 
 func TestHalfOpenConnectionIsFoundWithinTwoAndAHalfIntervals(t *testing.T) {

@@ -40,7 +40,6 @@ func dial(parent context.Context, cfg *Config) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	host := target.Hostname()
 	tlsConfig, err := tlsConfig(cfg.ServerName, credentials.CA)
 	if err != nil {
 		return nil, err
@@ -70,7 +69,7 @@ func dial(parent context.Context, cfg *Config) (*link, error) {
 		if parent.Err() != nil {
 			return nil, parent.Err()
 		}
-		return nil, explainDial(err, tlsErr, response, host)
+		return nil, explainDial(err, tlsErr, response, target.Host)
 	}
 	return l, nil
 }

@@ -29,6 +29,8 @@ type Error struct {
 	Message string
 
 	err error
+	// goodbye is set where the site ended the connection with a close frame that refuses nothing.
+	goodbye bool
 	// closeCode is what the bot closes the connection with, where it is the bot that ends it.
 	closeCode int
 }
@@ -116,6 +118,7 @@ func explainRead(err error, patience time.Duration, jwt string) *Error {
 	switch {
 	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
 		e.Reason, e.Message = explainClose(closed, jwt)
+		e.goodbye = !e.refused()
 	case isTimeout(err):
 		e.Reason, e.Message = v1alpha1.ReasonTimeout, fmt.Sprintf("the site has been silent for %v, pings included", patience)
 	case errors.Is(err, websocket.ErrReadLimit):

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
 )
 
@@ -81,12 +83,13 @@ func New(cfg Config) *Server {
 // ServeHTTP serves the WebSocket, the control API and the page.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Close ends connections and waits, and returns when they have ended; the Server must not be used after.
+// Close ends waits and, with a goodbye, connections; the Server must not be used after.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closeOnce.Do(func() { close(s.done) })
 	s.mu.Unlock()
-	s.Drop()
+	s.SetFaults(Faults{}) // a frozen connection could not say goodbye
+	s.CloseConnections(websocket.CloseGoingAway, "")
 	s.sessions.Wait()
 }
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// siteState is what Health.Site was told.
+type siteState struct {
+	ok              bool
+	reason, message string
+	at              time.Time
+}
+
+// testHealth records.
+type testHealth struct {
+	mu         sync.Mutex
+	states     []siteState
+	keys       []string
+	refused    map[string]int
+	reconnects int
+	change     chan struct{}
+}
+
+func newTestHealth() *testHealth {
+	return &testHealth{refused: map[string]int{}, change: make(chan struct{})}
+}
+
+func (h *testHealth) record(change func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change()
+	close(h.change)
+	h.change = make(chan struct{})
+}
+
+func (h *testHealth) Site(ok bool, reason, message string) {
+	h.record(func() { h.states = append(h.states, siteState{ok, reason, message, time.Now()}) })
+}
+func (h *testHealth) SiteKey(id string)          { h.record(func() { h.keys = append(h.keys, id) }) }
+func (h *testHealth) FrameRefused(reason string) { h.record(func() { h.refused[reason]++ }) }
+func (h *testHealth) Reconnected()               { h.record(func() { h.reconnects++ }) }
+
+func (h *testHealth) last() siteState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.states) == 0 {
+		return siteState{}
+	}
+	return h.states[len(h.states)-1]
+}
+
+func (h *testHealth) count(reason string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.refused[reason]
+}
+
+// reasons are those that were given, in order.
+func (h *testHealth) reasons() (all []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, state := range h.states {
+		all = append(all, state.reason)
+	}
+	return all
+}
+
+// said counts how often a reason was given.
+func (h *testHealth) said(reason string) (times int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, state := range h.states {
+		if state.reason == reason {
+			times++
+		}
+	}
+	return times
+}
+
+// waitUntil waits for a condition, which it evaluates after every change.
+func (h *testHealth) waitUntil(ctx context.Context, condition func() bool) error {
+	for {
+		h.mu.Lock()
+		change := h.change
+		h.mu.Unlock()
+		if condition() {
+			return nil
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// waitFor waits for a state to be the last one.
+func (h *testHealth) waitFor(ctx context.Context, want func(siteState) bool) (siteState, error) {
+	err := h.waitUntil(ctx, func() bool { return want(h.last()) })
+	return h.last(), err
+}
