@@ -130,18 +130,24 @@ func findBinaries() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// write is one request that changes something.
-type write struct{ verb, resource, name string }
+// request is one request of the operator.
+type request struct{ verb, resource, name string }
 
-// writes are the operator's requests in a namespace that change something, as the API server has seen them.
-func (s *apiServer) writes(t *testing.T, namespace string) []write {
+// writes are the operator's requests in a namespace that change something.
+func (s *apiServer) writes(t *testing.T, namespace string) []request {
+	t.Helper()
+	return slices.DeleteFunc(s.requests(t, namespace), func(r request) bool { return r.verb == "get" || r.verb == "list" })
+}
+
+// requests are the operator's requests in a namespace, watches aside, as the API server has seen them.
+func (s *apiServer) requests(t *testing.T, namespace string) []request {
 	t.Helper()
 	f, err := os.Open(s.audit)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var out []write
+	var out []request
 	for lines := bufio.NewReader(f); ; {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
@@ -154,8 +160,8 @@ func (s *apiServer) writes(t *testing.T, namespace string) []write {
 		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatalf("audit log: %v", err)
 		}
-		if e.UserAgent == operatorAgent && e.ObjectRef.Namespace == namespace && !slices.Contains([]string{"get", "list", "watch"}, e.Verb) {
-			out = append(out, write{e.Verb, strings.TrimSuffix(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), e.ObjectRef.Name})
+		if e.UserAgent == operatorAgent && e.ObjectRef.Namespace == namespace && e.Verb != "watch" {
+			out = append(out, request{e.Verb, strings.TrimSuffix(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), e.ObjectRef.Name})
 		}
 	}
 }

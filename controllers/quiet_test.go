@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
@@ -62,8 +63,8 @@ func (h *harness) reconcileUntilQuiet(request ctrl.Request) {
 	})
 }
 
-// Twenty reconciles of a settled bridge make no write request at all, counted at the API server; nor do they read any
-// Secret. Neither the operator's own memory nor its loss makes a difference to the writes.
+// Twenty reconciles of a settled bridge make no request at all, counted at the API server. An operator that was just
+// started and remembers nothing reads the Secrets, and writes nothing either.
 func TestASettledBridgeCostsNoWrite(t *testing.T) {
 	for name, make := range map[string]func(*harness) *v1alpha1.FeedbackBridge{
 		"the least spec": func(h *harness) *v1alpha1.FeedbackBridge { return h.goodBridge("shop") },
@@ -93,21 +94,28 @@ func TestASettledBridgeCostsNoWrite(t *testing.T) {
 				return nil
 			})
 			h.reconcileUntilQuiet(request)
-			before := h.server.writes(t, h.namespace)
-			for i := range 20 {
-				if i%2 == 1 {
-					h.operator.memory.forget(request.NamespacedName)
-				}
+			before := h.server.requests(t, h.namespace)
+			for range 20 {
 				if _, err := h.operator.Reconcile(h.ctx, request); err != nil {
 					t.Fatal(err)
 				}
 			}
-			after := h.server.writes(t, h.namespace)
+			after := h.server.requests(t, h.namespace)
 			if len(before) == 0 {
-				t.Fatal("the audit log does not even show the writes that made the children")
+				t.Fatal("the audit log does not even show the requests that made the children")
 			}
 			if len(after) != len(before) {
-				t.Errorf("20 reconciles of a settled bridge wrote %v", after[len(before):])
+				t.Errorf("20 reconciles of a settled bridge made the requests %v", after[len(before):])
+			}
+			writes := len(h.server.writes(t, h.namespace))
+			for range 20 {
+				h.operator.memory.forget(request.NamespacedName)
+				if _, err := h.operator.Reconcile(h.ctx, request); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if w := h.server.writes(t, h.namespace)[writes:]; len(w) != 0 {
+				t.Errorf("20 reconciles of a settled bridge by an operator without memory wrote %v", w)
 			}
 		})
 	}
@@ -133,53 +141,67 @@ func TestHeartbeatsCostNoWrite(t *testing.T) {
 		}
 		return nil
 	})
-	if w := h.server.writes(t, h.namespace)[before:]; len(w) != 1 || w[0] != (write{"patch", "feedbackbridges/status", "shop"}) {
+	if w := h.server.writes(t, h.namespace)[before:]; len(w) != 1 || w[0] != (request{"patch", "feedbackbridges/status", "shop"}) {
 		t.Errorf("the operator wrote %v, want one patch of the status", w)
 	}
 }
 
-// Counters reach the status at most once a minute.
+// Counters alone reach the status at most once a minute; a change of state takes them with it at once.
 func TestCountersAreThrottled(t *testing.T) {
-	h := newHarness(t).run()
+	h := newHarness(t)
 	h.createBridge("shop")
-	h.settle("shop")
+	h.start()
+	request := ctrl.Request{NamespacedName: h.key("shop")}
+	h.reconcileUntilQuiet(request)
 	report := goodReport(h.clock.Now())
-	received := func() int64 { return h.bridge("shop").Status.Tickets.Received }
-	report.Tickets.Received = 7
-	h.beat("shop", &report)
-	report.Site.LastError = "a state that is written at once"
-	report.Tickets.Received = 8
-	h.beat("shop", &report)
-	h.eventually("a change of state takes the counters with it", func() error {
-		if n := received(); n != 8 {
-			return fmt.Errorf("%d received", n)
-		}
-		return nil
-	})
-	before := len(h.server.writes(t, h.namespace))
-	report.Tickets.Received = 9
-	h.beat("shop", &report)
-	h.eventually("the operator has seen the report", func() error {
-		var lease coordinationv1.Lease
-		h.must(h.operator.Get(h.ctx, h.key("shop-bot"), &lease))
-		if got := healthOf(&lease, h.clock.Now()).report.Tickets.Received; got != 9 {
-			return fmt.Errorf("it sees %d received", got)
-		}
-		return nil
-	})
-	h.poke("shop")
-	if w := h.server.writes(t, h.namespace)[before:]; len(w) != 0 {
-		t.Errorf("a counter alone made the operator write %v", w)
+	// says lets the bot report, and reconciles when the cache has it.
+	says := func(received int64, lastError string) ctrl.Result {
+		t.Helper()
+		report.Tickets.Received, report.Site.LastError = received, lastError
+		h.beat("shop", &report)
+		return h.reconcileWhenCached(request, report.Tickets)
 	}
-	h.clock.advance(countersInterval)
-	h.beat("shop", nil)
-	h.poke("shop")
-	h.eventually("a minute later the counter arrives", func() error {
-		if n := received(); n != 9 {
-			return fmt.Errorf("%d received", n)
+	received := func(want int64) {
+		t.Helper()
+		if got := h.bridge("shop").Status.Tickets.Received; got != want {
+			t.Errorf("the status says %d received, want %d", got, want)
+		}
+	}
+	says(7, "")
+	received(7)
+	says(8, "a change of state")
+	received(8)
+	h.clock.advance(20 * time.Second)
+	result := says(9, "a change of state")
+	received(8)
+	if want := 40*time.Second + timerSlack; result.RequeueAfter != want {
+		t.Errorf("the counters are looked at again in %s, want %s", result.RequeueAfter, want)
+	}
+	h.clock.advance(40 * time.Second)
+	says(9, "a change of state")
+	received(9)
+}
+
+// reconcileWhenCached reconciles once the cache has the bridge as it is now and the Lease as the bot reported last.
+func (h *harness) reconcileWhenCached(request ctrl.Request, tickets v1alpha1.TicketsStatus) ctrl.Result {
+	h.Helper()
+	bot := client.ObjectKey{Namespace: request.Namespace, Name: v1alpha1.BotName(request.Name)}
+	h.eventually("the cache catches up", func() error {
+		var lease coordinationv1.Lease
+		h.must(h.operator.Get(h.ctx, bot, &lease))
+		if r := healthOf(&lease, h.clock.Now()).report; r == nil || r.Tickets.Received != tickets.Received {
+			return fmt.Errorf("it has the report %+v", r)
+		}
+		var bridge v1alpha1.FeedbackBridge
+		h.must(h.operator.Get(h.ctx, request.NamespacedName, &bridge))
+		if live := h.bridge(request.Name).ResourceVersion; bridge.ResourceVersion != live {
+			return fmt.Errorf("it has the bridge at %s of %s", bridge.ResourceVersion, live)
 		}
 		return nil
 	})
+	result, err := h.operator.Reconcile(h.ctx, request)
+	h.must(err)
+	return result
 }
 
 // A Secret's change reaches the bot's Secret, and does not touch the pod template: the bot reloads without a restart.
