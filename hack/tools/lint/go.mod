@@ -6,10 +6,7 @@ module github.com/feedbackbridge/feedbackbridge/hack/tools/lint
 
 go 1.26.0
 
-tool (
-	github.com/golangci/golangci-lint/v2
-	sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
-)
+tool sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 
 require (
 	github.com/golangci/golangci-lint/v2 v2.15.0
