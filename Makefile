@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TAG     ?= dev
-BIN     := $(CURDIR)/bin
+BIN     := bin
 LDFLAGS := -s -w -X main.version=$(VERSION)
 SOURCES := $(shell git ls-files '*.go' go.mod go.sum 2>/dev/null)
 
@@ -54,7 +54,7 @@ sim-image: $(BIN)/images/sim.tar # test equipment, kept apart from the product's
 
 define image
 	@mkdir -p $(BIN)/images
-	@$(BIN)/image --binary $< --name $(1):$(TAG) --entrypoint /$(1) --output $@ \
+	@$(BIN)/image --binary $< --name docker.io/library/$(1):$(TAG) --entrypoint /$(1) --output $@ \
 		--file /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt
 endef
 
@@ -110,17 +110,17 @@ cluster-status: $(BIN)/cluster ## Show how it is
 # Tools are pinned in hack/tools; they are built again when their pins change.
 
 $(BIN)/controller-gen: hack/tools/go.mod
-	@go -C hack/tools build -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+	@go -C hack/tools build -o $(abspath $@) sigs.k8s.io/controller-tools/cmd/controller-gen
 
 $(BIN)/kustomize: hack/tools/go.mod
-	@go -C hack/tools build -o $@ sigs.k8s.io/kustomize/kustomize/v5
+	@go -C hack/tools build -o $(abspath $@) sigs.k8s.io/kustomize/kustomize/v5
 
 $(BIN)/image: hack/tools/go.mod $(wildcard hack/tools/image/*.go)
-	@go -C hack/tools build -o $@ ./image
+	@go -C hack/tools build -o $(abspath $@) ./image
 
 $(BIN)/golangci-lint: hack/tools/lint/go.mod
 	@echo "building golangci-lint (2 minutes the first time)"
-	@go -C hack/tools/lint build -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+	@go -C hack/tools/lint build -o $(abspath $@) sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 
 .PHONY: setup
 setup:
