@@ -150,12 +150,12 @@ func isTearingDown(err error) bool {
 	return anyError(err, func(err error) bool { return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) })
 }
 
-// isPassing is whether an error is of the moment and says nothing that a person could act on.
+// isPassing is whether an error is of the moment and says nothing that a person could act on; of several, all have to be.
 func isPassing(err error) bool {
-	return anyError(err, func(err error) bool {
-		return apierrors.IsConflict(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
-			apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) ||
-			errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return !anyError(err, func(err error) bool {
+		return !apierrors.IsConflict(err) && !apierrors.IsServerTimeout(err) && !apierrors.IsTimeout(err) &&
+			!apierrors.IsTooManyRequests(err) && !apierrors.IsServiceUnavailable(err) &&
+			!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 	})
 }
 

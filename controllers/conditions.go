@@ -106,7 +106,7 @@ func readyVerdict(o *observation, creds, workload, site, telegram verdict) verdi
 		return verdict{metav1.ConditionFalse, o.invalid.reason, o.invalid.message}
 	case suspended(o.bridge):
 		return verdict{metav1.ConditionFalse, v1alpha1.ReasonSuspended, workload.message}
-	case o.applied.err != nil:
+	case !isPassing(o.applied.err):
 		return verdict{metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, applyMessage(o.applied.err)}
 	}
 	for _, v := range []verdict{creds, workload, site, telegram} {

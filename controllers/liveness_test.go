@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// A bot's silence shows by the operator's own clock, and so does its return, though it says nothing new.
+func TestSilenceAndReturn(t *testing.T) {
+	h := newHarness(t).run()
+	h.createBridge("shop")
+	h.settle("shop")
+	h.clock.advance(46 * time.Second)
+	h.poke("shop")
+	h.condition("shop", v1alpha1.ConditionSiteConnected, metav1.ConditionUnknown, v1alpha1.ReasonHeartbeatStale)
+	h.condition("shop", v1alpha1.ConditionTelegramReachable, metav1.ConditionUnknown, v1alpha1.ReasonHeartbeatStale)
+	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonWorkloadUnavailable)
+	if state := h.bridge("shop").Status.Connection.State; state != v1alpha1.ConnectionUnknown {
+		t.Errorf("the connection is %s", state)
+	}
+	h.beat("shop", nil)
+	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+}
+
+// The site's trouble is the site's alone: the workload stays available.
+func TestSiteDownIsNotTheWorkloadsFault(t *testing.T) {
+	h := newHarness(t).run()
+	h.createBridge("shop")
+	h.settle("shop")
+	report := goodReport(h.clock.Now())
+	report.Site = v1alpha1.PeerReport{
+		Reason: v1alpha1.ReasonConnectionRefused, Message: "Nothing listens at shop.example:443.",
+		LastError: "Nothing listens at shop.example:443.", Since: metav1.NewTime(h.clock.Now()),
+	}
+	h.beat("shop", &report)
+	c := h.condition("shop", v1alpha1.ConditionSiteConnected, metav1.ConditionFalse, v1alpha1.ReasonConnectionRefused)
+	if c.Message != report.Site.Message {
+		t.Errorf("the condition says %q", c.Message)
+	}
+	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonConnectionRefused)
+	h.condition("shop", v1alpha1.ConditionWorkloadAvailable, metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable)
+	h.settle("shop")
+}
+
+// The timer for a heartbeat's end is armed by every reconcile.
+func TestTheNextLookIsWhenTheHeartbeatEnds(t *testing.T) {
+	h := newHarness(t)
+	h.createBridge("shop")
+	h.start()
+	request := ctrl.Request{NamespacedName: h.key("shop")}
+	h.reconcileUntilQuiet(request)
+	h.beat("shop", new(goodReport(h.clock.Now())))
+	h.clock.advance(15 * time.Second)
+	result := h.reconcileWhenCached(request, v1alpha1.TicketsStatus{})
+	if want := 30*time.Second + timerSlack; result.RequeueAfter != want {
+		t.Errorf("the next look is in %s, want %s", result.RequeueAfter, want)
+	}
+}
+
+// The bridges are exported by name, and leave nothing behind when they go.
+func TestMetrics(t *testing.T) {
+	h := newHarness(t).run()
+	bridge := h.createBridge("shop")
+	report := goodReport(h.clock.Now())
+	report.Reconnects, report.Tickets = 3, v1alpha1.TicketsStatus{Received: 7, Posted: 5, Pending: 1, Failed: 1}
+	report.FramesRefused = map[string]int64{"bad-signature": 4}
+	h.beat("shop", &report)
+	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	registry := prometheus.NewPedanticRegistry()
+	h.must(registry.Register(&Collector{Reader: h.mgr.GetCache(), Now: h.clock.Now}))
+	want := map[string]float64{
+		"feedbackbridge_ready": 1, "feedbackbridge_site_connected": 1, "feedbackbridge_telegram_reachable": 1,
+		"feedbackbridge_tickets_pending": 1, "feedbackbridge_tickets_received_total": 7, "feedbackbridge_tickets_posted_total": 5,
+		"feedbackbridge_tickets_failed_total": 1, "feedbackbridge_site_reconnects_total": 3, "feedbackbridge_frames_refused_total": 4,
+		"feedbackbridge_heartbeat_timestamp_seconds":  float64(h.clock.Now().Unix()),
+		"feedbackbridge_jwt_expiry_timestamp_seconds": float64(h.clock.Now().Add(24 * time.Hour).Unix()),
+	}
+	h.eventually("every metric has its value", func() error {
+		families, err := registry.Gather()
+		h.must(err)
+		return compareMetrics(want, families, h.namespace)
+	})
+	h.must(h.client.Delete(h.ctx, bridge))
+	h.eventually("the series are gone", func() error {
+		families, err := registry.Gather()
+		h.must(err)
+		return compareMetrics(nil, families, h.namespace)
+	})
+}
+
+func compareMetrics(want map[string]float64, families []*dto.MetricFamily, namespace string) error {
+	got := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.Metric {
+			labels := map[string]string{}
+			for _, l := range m.Label {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if labels["namespace"] != namespace || labels["name"] != "shop" {
+				return fmt.Errorf("%s has the labels %v", family.GetName(), labels)
+			}
+			if reason, ok := labels["reason"]; ok && reason != "bad-signature" {
+				return fmt.Errorf("%s has the reason %q", family.GetName(), reason)
+			}
+			got[family.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		return fmt.Errorf("metrics (-want +got):\n%s", diff)
+	}
+	return nil
+}
+
+// Events tell what happened to the person who asks for them, in order and once.
+func TestEvents(t *testing.T) {
+	h := newHarness(t).run()
+	h.createBridge("shop")
+	h.settle("shop")
+	h.setSecret("site", "hmac", "second key")
+	h.eventually("the key's change is in the status", func() error {
+		if h.bridge("shop").Status.Credentials.HMAC.PreviousKeyID == "" {
+			return fmt.Errorf("it is not")
+		}
+		return nil
+	})
+	want := []string{"Normal TokenMinted", "Normal CredentialsReady", "Normal Connected", "Normal Reachable", "Normal Ready", "Normal HMACKeyChanged"}
+	var got []string
+	for len(h.events.Events) > 0 {
+		e := <-h.events.Events
+		got = append(got, strings.Join(strings.Fields(e)[:2], " "))
+		for _, secret := range []string{"first key", "second key", "signing key", "TEST-TOKEN"} {
+			if strings.Contains(e, secret) {
+				t.Errorf("an event holds a secret: %s", e)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
