@@ -25,7 +25,7 @@ func TestFeedbackBecomesATicketAndAResult(t *testing.T) {
 	t.Logf("from apply to Ready: %s", w.apply().Round(time.Millisecond))
 
 	result := w.result(w.send(123, "It <b>broke</b> & burned"), 15*time.Second)
-	if !result.OK || result.TicketID != "ticket_site_123" || result.MessageID == 0 || result.Form != "ascii" {
+	if !result.OK || result.TicketID != "ticket_site_123" || result.MessageID == 0 {
 		t.Fatalf("result: %+v", result)
 	}
 	post, ok := w.telegram.Message(group, int(result.MessageID))

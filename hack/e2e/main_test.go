@@ -134,7 +134,7 @@ func eventually(t *testing.T, within time.Duration, what string, met func() (ok 
 func operatorDeployment(t *testing.T) *appsv1.Deployment {
 	t.Helper()
 	list := &appsv1.DeploymentList{}
-	if err := cluster.List(t.Context(), list, client.InNamespace(operatorNamespace)); err != nil || len(list.Items) != 1 {
+	if err := cluster.List(context.Background(), list, client.InNamespace(operatorNamespace)); err != nil || len(list.Items) != 1 {
 		t.Fatalf("the operator's deployment: %d %v", len(list.Items), err)
 	}
 	return &list.Items[0]
@@ -143,7 +143,7 @@ func operatorDeployment(t *testing.T) *appsv1.Deployment {
 func pods(t *testing.T, namespace string, labels client.MatchingLabels) []corev1.Pod {
 	t.Helper()
 	list := &corev1.PodList{}
-	if err := cluster.List(t.Context(), list, client.InNamespace(namespace), labels); err != nil {
+	if err := cluster.List(context.Background(), list, client.InNamespace(namespace), labels); err != nil {
 		t.Fatalf("list pods: %v", err)
 	}
 	return list.Items
