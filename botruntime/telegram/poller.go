@@ -16,6 +16,8 @@ const (
 	pollTimeout  = 50 * time.Second
 	pollPatience = 15 * time.Second // on top of it, for the answer's way
 	pollLimit    = 100
+	// conflictMemory is how long polls have to go well until another poller counts as gone.
+	conflictMemory = 30 * time.Second
 )
 
 // allowedUpdates are the kinds of updates that the bot does something with.
@@ -30,8 +32,9 @@ type poller struct {
 	saved    chan<- struct{} // signalled (capacity 1) when updates were saved
 
 	offset    int64
-	works     bool // the last poll succeeded
-	conflicts int  // in a row
+	works     bool      // the last poll succeeded, or was ended by another poller's
+	conflicts int       // without conflictMemory between them
+	conflict  time.Time // the last of them
 }
 
 func (p *poller) run(ctx context.Context) {
@@ -79,15 +82,20 @@ func (p *poller) poll(ctx context.Context) ([]store.Update, error) {
 }
 
 func (p *poller) succeeded() {
-	p.works, p.conflicts = true, 0
+	p.works = true
+	if p.conflicts > 0 && time.Since(p.conflict) < conflictMemory {
+		return // two pollers take turns
+	}
+	p.conflicts = 0
 	p.standing.works(pollerPart)
 }
 
 // failed reports a poll that did not succeed. One conflict is what a roll-out or a look by hand looks like.
 func (p *poller) failed(err error) verdict {
-	p.works = false
 	v := judge(err, p.cfg.ChatID)
-	if v.reason == v1alpha1.ReasonAnotherPoller {
+	p.works = v.reason == v1alpha1.ReasonAnotherPoller
+	if p.works {
+		p.conflict = time.Now()
 		if p.conflicts++; p.conflicts == 1 {
 			return v
 		}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package telegram
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-telegram/bot/models"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
+	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
+	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram/richtext"
+)
+
+func TestDirectMessages(t *testing.T) {
+	ru, en := ticket.Texts("ru"), ticket.Texts("en")
+	tests := []struct{ language, text, want string }{
+		{"ru", "/start", ru.Start},
+		{"ru", "/start ref_12", ru.Start},
+		{"en-GB", "/HELP", en.Help},
+		{"en", "/help@feedback_sim_bot", en.Help},
+		{"de", "/help", ru.Help}, // the chat's language
+		{"", "hello", ru.Hint},
+		{"en", "/feedback", en.Hint},
+	}
+	for _, tc := range tests {
+		t.Run(tc.language+" "+tc.text, func(t *testing.T) {
+			inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+				w.start()
+				person := sim.User{ID: 77, FirstName: "P", LanguageCode: tc.language}
+				if _, err := w.Say(person.ID, tc.text, person); err != nil {
+					t.Fatal(err)
+				}
+				settle(time.Second)
+				messages := w.Messages(person.ID)
+				if len(messages) != 2 || messages[1].Text != tc.want {
+					t.Errorf("got %+v", messages)
+				}
+			})
+		})
+	}
+}
+
+func TestGroupsAndBlockedUsersGetNothing(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.start()
+		if _, err := w.Say(group, "/start", visitor); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Say(visitor.ID, "/start", visitor); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.AddChat(sim.Chat{ID: visitor.ID, BotStatus: sim.Kicked}); err != nil { // blocks the bot at once
+			t.Fatal(err)
+		}
+		settle(time.Second)
+		if n := len(w.Messages(group)) + len(w.Messages(visitor.ID)); n != 2 {
+			t.Errorf("%d messages, want the two commands", n)
+		}
+		if waiting, err := w.store.WaitingChats(t.Context()); err != nil || len(waiting) != 0 {
+			t.Errorf("jobs wait for %v, err %v: what a person blocked is not tried again", waiting, err)
+		}
+		if state, _ := w.health.now(); state != "true Reachable" {
+			t.Errorf("health is %s", state)
+		}
+	})
+}
+
+func TestPress(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.start()
+		w.admit("1 < 2")
+		settle(time.Second)
+		before := w.Messages(group)[0]
+		press(t, w, before.ID, ticket.CallbackData("ticket_site_1", ticket.StatusInProgress), "Статус: В работе")
+		settle(time.Second)
+		after := w.Messages(group)[0]
+		date := time.Now().In(w.cfg.Location).Format("02.01.2006 15:04")
+		if !strings.HasSuffix(after.Text, "Статус: В работе — @support_desk, "+date+"\n#bug #in_progress") {
+			t.Errorf("the post is\n%s", after.Text)
+		}
+		if !strings.HasPrefix(after.HTML(), "🔧 <b>Обращение ticket_site_1</b>") || !strings.Contains(after.HTML(), "1 &lt; 2") {
+			t.Errorf("formatting was lost:\n%s", after.HTML())
+		}
+		if diff := cmp.Diff(before.Buttons, after.Buttons); diff != "" {
+			t.Errorf("the keyboard changed:\n%s", diff)
+		}
+		press(t, w, before.ID, ticket.CallbackData("ticket_site_1", ticket.StatusClosed), "Статус: Закрыто")
+		settle(time.Second)
+		closed := w.Messages(group)[0].Text
+		if strings.Count(closed, "Статус:") != 1 || !strings.HasSuffix(closed, "#bug #closed") {
+			t.Errorf("the post is\n%s", closed)
+		}
+	})
+}
+
+// press presses a button and checks the answer.
+func press(t *testing.T, w *world, messageID int, data, want string) {
+	t.Helper()
+	id, err := w.PressForged(group, messageID, data, support)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(time.Second)
+	if a, ok := w.CallbackAnswer(id); !ok || a.Text != want {
+		t.Errorf("the press was answered with %q (%v), want %q", a.Text, ok, want)
+	}
+}
+
+func TestPressOnAPostOfTheExistingBot(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		text, err := richtext.ParseHTML("🆕 <b>НОВОЕ ОБРАЩЕНИЕ</b> <code>ticket_site_9</code>\n\nТема: <i>баг</i> 😀 1 &lt; 2\n\n#bug #new")
+		if err != nil {
+			t.Fatal(err)
+		}
+		button := sim.Button{Text: "✅", CallbackData: "status_ticket_site_9_closed"}
+		id, err := w.AddMessage(sim.Message{ChatID: group, Text: text.Text, Entities: text.Entities, Buttons: [][]sim.Button{{button}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		press(t, w, id, "status_ticket_site_9_closed", "Статус: Закрыто")
+		m, _ := w.Message(group, id)
+		date := m.EditDate.In(w.cfg.Location).Format("02.01.2006 15:04")
+		want := "✅ <b>НОВОЕ ОБРАЩЕНИЕ</b> <code>ticket_site_9</code>\n\nТема: <i>баг</i> 😀 1 &lt; 2\n\n" +
+			"<b>Статус:</b> Закрыто — @support_desk, " + date + "\n#bug #closed"
+		if diff := cmp.Diff(want, m.HTML()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([][]sim.Button{{button}}, m.Buttons); diff != "" {
+			t.Errorf("the keyboard changed:\n%s", diff)
+		}
+	})
+}
+
+func TestPressesThatDoNothing(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		const elsewhere = -1005555555555
+		if err := w.AddChat(sim.Chat{ID: elsewhere, Title: "Elsewhere"}); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		w.admit("text")
+		settle(time.Second)
+		post := w.Messages(group)[0]
+		other, err := w.AddMessage(sim.Message{ChatID: elsewhere, Text: "x #new", Buttons: post.Buttons})
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts := ticket.Texts("ru")
+		press(t, w, post.ID, "status_ticket_site_77_closed", texts.UnknownButton) // made up: the post has no such button
+		press(t, w, post.ID, "cat_bug", texts.UnknownButton)
+		id, err := w.Press(elsewhere, other, "status_ticket_site_1_closed", support)
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Second)
+		if a, _ := w.CallbackAnswer(id); a.Text != texts.WrongChat {
+			t.Errorf("in another chat the answer is %q", a.Text)
+		}
+		if n := w.Stats().Edited; n != 0 {
+			t.Errorf("%d edits", n)
+		}
+	})
+}
+
+func TestPressOnAnInaccessibleMessage(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.admit("1 < 2")
+		h := handlers{cfg: mustComplete(t, w.cfg), tickets: w.store, now: time.Now}
+		query := &models.CallbackQuery{ID: "1", From: models.User{ID: 5, FirstName: "Ann"}, Data: "status_ticket_site_1_read"}
+		query.Message.InaccessibleMessage = &models.InaccessibleMessage{Chat: models.Chat{ID: group}, MessageID: 12}
+		r, err := h.handle(t.Context(), &models.Update{CallbackQuery: query})
+		if err != nil || len(r.effects.Edits) != 1 || len(r.effects.Statuses) != 1 {
+			t.Fatalf("reaction %+v, err %v", r, err)
+		}
+		p, err := decodePayload(r.effects.Edits[0].Payload)
+		if err != nil || !p.HTML || !strings.Contains(p.Text, "1 &lt; 2") || !strings.HasSuffix(p.Text, "#bug #read") {
+			t.Errorf("the edit is %+v, err %v", p, err)
+		}
+		query.Data = "status_ticket_site_2_read"
+		if r, err = h.handle(t.Context(), &models.Update{CallbackQuery: query}); err != nil || len(r.effects.Edits) != 0 {
+			t.Errorf("for a ticket that nobody knows: %+v, err %v", r, err)
+		}
+	})
+}
+
+func mustComplete(t *testing.T, cfg Config) *Config {
+	t.Helper()
+	if err := cfg.complete(); err != nil {
+		t.Fatal(err)
+	}
+	return &cfg
+}
+
+func TestUpdatesSurviveKills(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		// Saved and not handled, as a kill between the two leaves it.
+		update := fmt.Sprintf(`{"update_id":5,"message":{"message_id":1,"date":1,"text":"/start","chat":{"id":%d,"type":"private"},`+
+			`"from":{"id":%d,"first_name":"V"}}}`, visitor.ID, visitor.ID)
+		if err := w.AddChat(sim.Chat{ID: visitor.ID}); err != nil {
+			t.Fatal(err)
+		}
+		bad := []string{`{"update_id":1`, `{"update_id":2,"message":{"chat":[]}}`, `{"update_id":3}`, `null`}
+		var updates []store.Update
+		for i, b := range append(bad, update) {
+			updates = append(updates, store.Update{ID: int64(i + 1), Payload: []byte(b)})
+		}
+		if err := w.store.SaveUpdates(t.Context(), updates); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		settle(time.Second)
+		if n := len(w.Messages(visitor.ID)); n != 1 {
+			t.Errorf("%d answers, want 1", n)
+		}
+		if left, err := w.store.PendingUpdates(t.Context(), 0, 10); err != nil || len(left) != 0 {
+			t.Errorf("%d updates are left, err %v", len(left), err)
+		}
+	})
+}
+
+func TestEveryUpdateIsAnsweredOnceOverRestarts(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.start()
+		for i := range 60 {
+			person := sim.User{ID: int64(2000 + i), FirstName: "P"}
+			if _, err := w.Say(person.ID, "/help", person); err != nil {
+				t.Fatal(err)
+			}
+			if i%7 == 0 {
+				w.restart()
+			}
+		}
+		settle(10 * time.Second)
+		for i := range 60 {
+			if n := len(w.Messages(int64(2000 + i))); n != 2 {
+				t.Errorf("person %d: %d messages, want the command and one answer", i, n)
+			}
+		}
+		if n := w.Stats().PendingUpdates; n != 0 {
+			t.Errorf("%d updates are not confirmed", n)
+		}
+	})
+}
+
+func TestPrivateChatsKeepTheirLimit(t *testing.T) {
+	inBubble(t, sim.RealLimits(), func(t *testing.T, w *world) {
+		w.cfg.Limits = Limits{PerChat: Limit{20, time.Minute}, Overall: Limit{30, time.Second}}
+		w.start()
+		for range 5 {
+			for person := range int64(20) {
+				if _, err := w.Say(3000+person, "/help", sim.User{ID: 3000 + person, FirstName: "P"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			settle(1500 * time.Millisecond)
+		}
+		settle(10 * time.Second)
+		if s := w.Stats(); s.Sent != 100 || s.TooManyRequests != 0 {
+			t.Errorf("%d answers, %d requests too many", s.Sent, s.TooManyRequests)
+		}
+	})
+}
+
+func TestAnotherPollerIsReported(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.start()
+		settle(time.Second)
+		other, err := newAPI(mustComplete(t, w.cfg))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for ctx.Err() == nil {
+			_, _ = other.poll(ctx, pollParams{Limit: 1, Timeout: 50}) // it gets 409 in turn
+		}
+		if !slices.Contains(w.health.history, "false AnotherPoller") {
+			t.Errorf("not reported: %v", w.health.history)
+		}
+		settle(time.Minute)
+		if state, _ := w.health.now(); state != "true Reachable" {
+			t.Errorf("once it is gone health is %s", state)
+		}
+	})
+}
+
+func TestOffsetStartsAnew(t *testing.T) {
+	offsets := make(chan string, 100)
+	batches := []string{`[{"update_id":900},{"update_id":901}]`, `[]`, `[{"update_id":7}]`, `[]`}
+	polls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/getUpdates") {
+			http.Error(rw, "{}", http.StatusBadGateway)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		offsets <- string(body)
+		batch := `[]`
+		if polls < len(batches) {
+			batch = batches[polls]
+		} else {
+			<-r.Context().Done()
+		}
+		polls++
+		_, _ = fmt.Fprintf(rw, `{"ok":true,"result":%s}`, batch)
+	}))
+	defer server.Close()
+	w := newWorld(t, sim.Limits{})
+	defer w.end()
+	w.cfg.APIURL, w.cfg.HTTPClient = server.URL, NewHTTPClient()
+	w.start()
+	for i, want := range []string{"", `"offset":902,`, "", `"offset":8,`, ""} {
+		select {
+		case got := <-offsets:
+			if !strings.Contains(got, want) || want == "" && strings.Contains(got, "offset") {
+				t.Errorf("poll %d was %s, want %q in it", i, got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no poll %d", i)
+		}
+	}
+}
