@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,15 +18,21 @@ import (
 	"testing"
 
 	"github.com/go-logr/logr"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
 )
 
 // operatorAgent is the user agent of the operator under test, by which its requests are counted.
 const operatorAgent = "feedbackbridge-operator/test"
+
+// operatorUser is who the operator under test is to the API server.
+const operatorUser = "operator-under-test"
 
 // apiServer is a real kube-apiserver with etcd, shared by all tests of this package; each has a namespace of its own.
 type apiServer struct {
@@ -95,7 +102,8 @@ func newAPIServer() (*apiServer, error) {
 	}
 	s.env.ControlPlane.GetAPIServer().Configure().
 		Append("audit-policy-file", policy).
-		Append("audit-log-path", s.audit)
+		Append("audit-log-path", s.audit).
+		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	s.env.ControlPlane.Etcd = &envtest.Etcd{}
 	s.env.ControlPlane.Etcd.Configure().Append("unsafe-no-fsync")
 	if s.config, err = s.env.Start(); err != nil {
@@ -103,8 +111,30 @@ func newAPIServer() (*apiServer, error) {
 	}
 	s.config.QPS, s.config.Burst = 1000, 1000
 	running.server = s
-	s.client, err = client.New(s.config, client.Options{Scheme: Scheme()})
-	return s, err
+	if s.client, err = client.New(s.config, client.Options{Scheme: Scheme()}); err != nil {
+		return s, err
+	}
+	return s, s.bindOperator()
+}
+
+// bindOperator gives the operator under test the rights of config/rbac, and no other.
+func (s *apiServer) bindOperator() error {
+	text, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
+	if err != nil {
+		return err
+	}
+	var role rbacv1.ClusterRole
+	if err := yaml.UnmarshalStrict(text, &role); err != nil {
+		return fmt.Errorf("read config/rbac/role.yaml: %w", err)
+	}
+	if err := s.client.Create(context.Background(), &role); err != nil {
+		return err
+	}
+	return s.client.Create(context.Background(), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
+	})
 }
 
 func (s *apiServer) stop() error {

@@ -80,6 +80,7 @@ func newHarness(t *testing.T) *harness {
 	h.namespace = ns.Name
 	cfg := rest.CopyConfig(server.config)
 	cfg.UserAgent = operatorAgent
+	cfg.Impersonate.UserName = operatorUser
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:     Scheme(),
 		Cache:      CacheOptions([]string{h.namespace}),

@@ -42,7 +42,7 @@ const indexSecretNames = "secretNames"
 // the garbage collector. Leases, Roles: the operator hands the bot a Role for its Lease, so it needs those verbs itself.
 //
 // +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges,verbs=get;list;watch
-// +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges/status,verbs=get;patch
+// +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges/status,verbs=patch
 // +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;configmaps;persistentvolumeclaims,verbs=get;list;watch;create;patch
