@@ -37,9 +37,6 @@ func (k kind) up(ctx context.Context) error {
 			return run(ctx, "kind", "export", "kubeconfig", "--name="+kindCluster, "--kubeconfig="+k.layout.kubeconfig())
 		}
 	}
-	if err := os.MkdirAll(k.layout.state, 0o755); err != nil {
-		return fmt.Errorf("make the state folder: %w", err)
-	}
 	return k.progress.step("creating a cluster with kind", 2*time.Minute, func() error {
 		return run(ctx, "kind", "create", "cluster", "--name="+kindCluster, "--kubeconfig="+k.layout.kubeconfig(), "--wait=3m")
 	})
@@ -47,6 +44,9 @@ func (k kind) up(ctx context.Context) error {
 
 // down deletes the cluster; kind keeps no state that could be left.
 func (k kind) down(ctx context.Context, _ bool) error {
+	if !k.layout.isCluster() {
+		return nil
+	}
 	err := k.progress.step("deleting the cluster of kind", 10*time.Second, func() error {
 		return run(ctx, "kind", "delete", "cluster", "--name="+kindCluster, "--kubeconfig="+k.layout.kubeconfig())
 	})

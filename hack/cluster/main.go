@@ -219,7 +219,7 @@ func locked(work func(layout, *progress) error) error {
 
 // choose takes the provider that is in use, or else native where the machine is up to it, or else kind.
 func choose(ctx context.Context, l layout, p *progress) (provider, error) {
-	if _, err := os.Stat(l.in("provider")); err == nil {
+	if l.isCluster() {
 		return inUse(l, p), nil
 	}
 	name, err := "native", nativeCapable(ctx, p)
@@ -230,18 +230,15 @@ func choose(ctx context.Context, l layout, p *progress) (provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(l.state, 0o755); err != nil {
-		return nil, fmt.Errorf("make the state folder: %w", err)
-	}
-	if err := os.WriteFile(l.in("provider"), []byte(name), 0o600); err != nil {
-		return nil, fmt.Errorf("record the provider: %w", err)
+	if err := l.claim(name); err != nil {
+		return nil, err
 	}
 	return inUse(l, p), nil
 }
 
 // inUse is the provider that up chose; native before any up.
 func inUse(l layout, p *progress) provider {
-	name, err := os.ReadFile(l.in("provider"))
+	name, err := os.ReadFile(l.providerFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.say("the record of the provider cannot be read (%v): taking native", err)
 	}

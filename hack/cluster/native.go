@@ -275,32 +275,44 @@ func (n native) load(ctx context.Context, tarballs []string) error {
 	return nil
 }
 
-// down stops what up started, in reverse, and takes back what it did to the machine. Objects, images and volumes stay
-// unless purge is asked for. It goes on past what fails, and is no error for a cluster that is down.
+// down stops what up started, group by group in reverse, and takes back what it did to the machine. Objects, images and
+// volumes stay unless purge is asked for. It can be repeated, and is no error for a cluster that is down.
 func (n native) down(ctx context.Context, purge bool) error {
 	s, err := n.settings()
 	if err != nil {
 		return err
 	}
-	components := slices.Concat(s.components(n.layout)...)
-	slices.Reverse(components)
+	groups := s.components(n.layout)
+	slices.Reverse(groups)
 	err = n.progress.step("stopping the cluster", 5*time.Second, func() error {
-		var errs []error
-		for _, c := range components {
-			p, err := readProcess(n.pidFile(c.name))
-			if err == nil {
-				err = p.stop(ctx, 10*time.Second)
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				errs = append(errs, err)
+		for _, group := range groups {
+			if err := n.stopGroup(ctx, group); err != nil {
+				return err
 			}
 		}
-		return errors.Join(append(errs, cleanUp(ctx, n.layout))...)
+		return cleanUp(ctx, n.layout)
 	})
-	if err != nil || !purge {
+	if err != nil || !purge || !n.layout.isCluster() {
 		return err
 	}
 	return os.RemoveAll(n.layout.state)
+}
+
+func (n native) stopGroup(ctx context.Context, group []component) error {
+	var stops errgroup.Group
+	for _, c := range group {
+		stops.Go(func() error {
+			p, err := readProcess(n.pidFile(c.name))
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return p.stop(ctx, 5*time.Second)
+		})
+	}
+	return stops.Wait()
 }
 
 func (n native) hostAddress(context.Context) (string, error) {

@@ -63,6 +63,31 @@ func (l layout) log(component string) string {
 	return l.in("log", component+".log")
 }
 
+// isCluster says whether the state folder is one of ours: the file is written first and holds the provider's name.
+func (l layout) isCluster() bool {
+	_, err := os.Stat(l.providerFile())
+	return err == nil
+}
+func (l layout) providerFile() string { return l.in("provider") }
+
+// claim makes the state folder, for a provider. It refuses a folder in which something else is: purge removes it whole.
+func (l layout) claim(provider string) error {
+	if err := os.MkdirAll(l.state, 0o755); err != nil {
+		return fmt.Errorf("make the state folder: %w", err)
+	}
+	entries, err := os.ReadDir(l.state)
+	if err != nil {
+		return fmt.Errorf("read the state folder: %w", err)
+	}
+	if len(entries) > 0 && !l.isCluster() {
+		return fmt.Errorf("%s holds something else: choose an empty folder for the cluster's state", l.state)
+	}
+	if err := os.WriteFile(l.providerFile(), []byte(provider), 0o600); err != nil {
+		return fmt.Errorf("record the provider: %w", err)
+	}
+	return nil
+}
+
 // run holds what a reboot would lose; it is removed whenever the cluster goes down.
 func (l layout) run(elem ...string) string {
 	return l.in(append([]string{"run"}, elem...)...)

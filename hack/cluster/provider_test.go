@@ -33,6 +33,9 @@ func fakeTools(t *testing.T, answers map[string]string) (calls string) {
 func TestKindIsCalledWithOurNameAndKubeconfig(t *testing.T) {
 	calls := fakeTools(t, map[string]string{"kind": "other\\n", "docker": "fd00::1 172.18.0.1 "})
 	l := layout{state: t.TempDir()}
+	if err := l.claim("kind"); err != nil {
+		t.Fatal(err)
+	}
 	k := kind{layout: l, progress: newProgress(io.Discard)}
 	address, err := k.hostAddress(t.Context())
 	if err != nil || address != "172.18.0.1" {
@@ -59,7 +62,7 @@ func TestProviderInUseIsRemembered(t *testing.T) {
 	if _, ok := inUse(l, p).(native); !ok {
 		t.Error("native is not the default")
 	}
-	if err := os.WriteFile(l.in("provider"), []byte("kind"), 0o600); err != nil {
+	if err := l.claim("kind"); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := inUse(l, p).(kind); !ok {
@@ -100,5 +103,22 @@ func TestCommandOutputIsShownOnFailureOnly(t *testing.T) {
 	err := run(t.Context(), "sh", "-c", "echo the reason >&2; exit 7")
 	if err == nil || !strings.Contains(err.Error(), "the reason") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFolderOfSomethingElseIsNotTaken(t *testing.T) {
+	l := layout{state: t.TempDir()}
+	precious := l.in("thesis.txt")
+	if err := os.WriteFile(precious, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.claim("native"); err == nil || l.isCluster() {
+		t.Errorf("the folder was taken (%v)", err)
+	}
+	if err := cleanUp(t.Context(), l); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(precious); err != nil {
+		t.Error(err)
 	}
 }

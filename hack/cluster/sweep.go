@@ -122,14 +122,21 @@ func mountPoint(line string) string {
 }
 
 // cleanUp takes back what a running cluster leaves on the machine besides its state: containers, mounts, network, and
-// the little that is written outside of the state folder.
+// the little that is written outside of the state folder. The run folder goes last: it says that something is left, and
+// without it nothing is touched, since it would be another cluster's.
 func cleanUp(ctx context.Context, l layout) error {
-	return errors.Join(killContainers(ctx, l), unmountAll(ctx, l), removeNetwork(ctx, l), sweep(l))
+	if _, err := os.Stat(l.run()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := errors.Join(killContainers(ctx, l), unmountAll(ctx, l), removeNetwork(ctx, l), sweep(l)); err != nil {
+		return err
+	}
+	return os.RemoveAll(l.run())
 }
 
 // sweep removes files and control groups. Kubernetes and CNI have some of the places built in.
 func sweep(l layout) error {
-	errs := []error{os.RemoveAll(l.run()), os.RemoveAll(shimSockets), removeIfThere("/var/lib/kubelet/device-plugins/kubelet.sock")}
+	errs := []error{os.RemoveAll(shimSockets), removeIfThere("/var/lib/kubelet/device-plugins/kubelet.sock")}
 	links, err := filepath.Glob("/var/log/containers/*.log")
 	errs = append(errs, err)
 	for _, link := range links {
