@@ -50,7 +50,7 @@ func readCredentials(dir string) (credentials, error) {
 			errs = append(errs, fmt.Errorf("credentials: %w", err))
 			continue
 		}
-		if data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r")); len(data) == 0 {
+		if data = v1alpha1.CredentialValue(data); len(data) == 0 {
 			errs = append(errs, fmt.Errorf("credentials: %s is empty", name))
 		}
 		files[name] = data

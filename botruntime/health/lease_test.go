@@ -197,13 +197,13 @@ func TestStatesAreWrittenAtOnceAndCountersSeldom(t *testing.T) {
 				t.Errorf("%d reports after a change of state, want 1 at once", s.reports)
 			}
 		})
-		for range 600 {
+		for range 610 {
 			tracker.FrameRefused("malformed")
 			time.Sleep(100 * time.Millisecond)
 		}
 		s.see(func(s *leaseServer) {
 			if s.reports != 3 {
-				t.Errorf("%d reports after a minute of counting, want 3: every 30 s", s.reports)
+				t.Errorf("%d reports after 61 s of counting, want 3: every 30 s", s.reports)
 			}
 		})
 		if err := stop(); err != nil {

@@ -84,6 +84,7 @@ func TestTrackerKeepsTheLastErrorAndWhenItChanged(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	tracker := NewTracker("v1", func() time.Time { return now }, func() v1alpha1.TicketsStatus { return v1alpha1.TicketsStatus{} })
 	tracker.Site(false, v1alpha1.ReasonTimeout, "no answer to pings")
+	tracker.Site(false, v1alpha1.ReasonConnecting, "to connect is no error")
 	now = now.Add(time.Minute)
 	tracker.Site(true, v1alpha1.ReasonConnected, "connected")
 	now = now.Add(time.Minute)

@@ -118,7 +118,7 @@ func (t *Tracker) peer(p *v1alpha1.PeerReport, ok bool, reason, message string) 
 		p.Since = metav1.NewTime(t.now())
 	}
 	p.OK, p.Reason, p.Message = ok, reason, message
-	if !ok {
+	if !ok && reason != v1alpha1.ReasonConnecting && reason != v1alpha1.ReasonChecking {
 		p.LastError = message
 	}
 	return true
