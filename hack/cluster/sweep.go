@@ -99,10 +99,14 @@ func unmountAll(ctx context.Context, l layout) error {
 	}
 	defer file.Close()
 	var points []string
-	for scanner := bufio.NewScanner(file); scanner.Scan(); {
+	scanner := bufio.NewScanner(file)
+	for scanner.Scan() {
 		if point := mountPoint(scanner.Text()); strings.HasPrefix(point, l.state+"/") {
 			points = append(points, point)
 		}
+	}
+	if err := scanner.Err(); err != nil {
+		return fmt.Errorf("list mounts: %w", err)
 	}
 	slices.Reverse(points)
 	var errs []error
