@@ -95,7 +95,7 @@ func run(ctx context.Context, f files, leaseName string) (err error) {
 	// The probes are answered from the start: a bot that waits for its lease is alive.
 	parts.start("health", func(ctx context.Context) error { return health.Serve(ctx, f.state, tracker, st.Alive, log) })
 	if leaseName != "" {
-		lease, err := acquireLease(parts.ctx, leaseName, tracker, log)
+		lease, err := acquireLease(parts.ctx, leaseName, tracker, log) //nolint:contextcheck // the group's context is made of ctx
 		if err != nil {
 			return err
 		}

@@ -133,7 +133,6 @@ type SiteSpec struct {
 
 	// tokenIn is where the JWT goes: Query (?token=) or Header (Authorization: Bearer).
 	// +optional
-	// +default="Query"
 	// +kubebuilder:default=Query
 	TokenIn TokenPlacement `json:"tokenIn,omitempty"`
 
@@ -143,7 +142,6 @@ type SiteSpec struct {
 
 	// pingInterval is how often the connection is probed; a dead one is found within 2.5 intervals.
 	// +optional
-	// +default="20s"
 	// +kubebuilder:default="20s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="pingInterval must be between 1s and 5m"
 	PingInterval Duration `json:"pingInterval,omitempty"`
@@ -240,7 +238,6 @@ type HMACSpec struct {
 
 	// messageTTL is how far a frame's time may be from the bot's clock, either way.
 	// +optional
-	// +default="45s"
 	// +kubebuilder:default="45s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="messageTTL must be between 5s and 1h"
 	MessageTTL Duration `json:"messageTTL,omitempty"`
@@ -274,7 +271,6 @@ type TelegramSpec struct {
 
 	// apiURL is the Bot API server.
 	// +optional
-	// +default="https://api.telegram.org"
 	// +kubebuilder:default="https://api.telegram.org"
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@\\\\s]+(/[^?#\\\\s]*)?$')",message="apiURL must be the address of a Bot API server such as https://api.telegram.org, without user name, query or fragment"
@@ -291,13 +287,11 @@ type TelegramSpec struct {
 
 	// language is the language of posts in the chat.
 	// +optional
-	// +default="ru"
 	// +kubebuilder:default=ru
 	Language Language `json:"language,omitempty"`
 
 	// timeZone is the IANA time zone of dates in posts.
 	// +optional
-	// +default="Europe/Moscow"
 	// +kubebuilder:default="Europe/Moscow"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -327,6 +321,7 @@ type RateLimit struct {
 
 	// window is the length of the window.
 	// +required
+	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('100ms') && duration(self) <= duration('1h')",message="window must be between 100ms and 1h"
 	Window Duration `json:"window,omitempty"`
 }
@@ -405,7 +400,6 @@ type RuntimeSpec struct {
 
 	// logLevel is how much the bot logs.
 	// +optional
-	// +default="info"
 	// +kubebuilder:default=info
 	LogLevel LogLevel `json:"logLevel,omitempty"`
 }

@@ -20,11 +20,11 @@ import (
 const fileName = "feedbackbridge.db"
 
 var (
-	// ErrNotFound: the store has no such thing.
+	// ErrNotFound means that the store has no such thing.
 	ErrNotFound = errors.New("not found")
-	// ErrInUse: another bot works with the same state directory.
+	// ErrInUse means that another bot works with the same state directory.
 	ErrInUse = errors.New("the state directory is in use by another bot")
-	// ErrClosed: the store was closed.
+	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("the store is closed")
 )
 

@@ -27,11 +27,11 @@ type Request struct {
 type Verdict int
 
 const (
-	// Accepted: a new ticket, durable, waiting to be posted.
+	// Accepted means: a new ticket, durable, waiting to be posted.
 	Accepted Verdict = iota
-	// Repeated: the ticket was known. Its result is due again, or will be once there is one.
+	// Repeated means: the ticket was known. Its result is due again, or will be once there is one.
 	Repeated
-	// Replayed: the nonce was seen with another id. Nothing was changed.
+	// Replayed means: the nonce was seen with another id. Nothing was changed.
 	Replayed
 )
 
@@ -96,11 +96,11 @@ type Outcome struct {
 type OutcomeKind int
 
 const (
-	// Sent: Telegram accepted it.
+	// Sent means: Telegram accepted it.
 	Sent OutcomeKind = iota
-	// Refused: Telegram refused it for good.
+	// Refused means: Telegram refused it for good.
 	Refused
-	// Released: Telegram has certainly not accepted it; it will be claimed again.
+	// Released means: Telegram has certainly not accepted it; it will be claimed again.
 	Released
 )
 
