@@ -144,9 +144,12 @@ func (d *delivery) released() *store.Outcome {
 	return &store.Outcome{Seq: d.job.Seq, Kind: store.Released}
 }
 
-// judge reads the error of a step. A message to a person who does not want it is refused for good, and so is what not
+// judge reads the error of a step, nil for none. A message to a person who does not want it is refused for good, and so is what not
 // even the bot understands. From a verdict that is not certain on, the job may have been sent.
 func (d *delivery) judge(err error) verdict {
+	if err == nil {
+		return verdict{done: true}
+	}
 	if errors.Is(err, errBadJob) {
 		return verdict{final: true, message: err.Error()}
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +86,13 @@ func (h *health) now() (state, message string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return fmt.Sprint(h.ok, " ", h.reason), h.message
+}
+
+// states is everything that was said of Telegram so far.
+func (h *health) states() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.history)
 }
 
 // logs is a log that can be read while it is written.

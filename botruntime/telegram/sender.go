@@ -4,6 +4,7 @@ package telegram
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -221,21 +222,21 @@ func (c *chat) deliver(ctx context.Context, job *store.Job, place slot) (done *s
 		wake = c.api.tokenChanged()
 		finished, err := d.step(ctx)
 		place.end(true)
-		if err == nil {
-			c.succeeded()
-			if finished {
-				return d.accepted(), 0, nil
-			}
-		} else {
-			v := d.judge(err)
-			switch {
-			case v.done, v.final && d.sent > 0:
-				return d.accepted(), 0, nil
-			case v.final:
-				c.log.Warn("Telegram refused a message for good", "job", job.Seq, "kind", job.Kind, "ticket", job.Ticket.ID,
-					"why", v.message)
+		v := d.judge(err)
+		if (v.done || v.final) && !errors.Is(err, errBadJob) {
+			c.succeeded() // Telegram looked at the message: nothing stands between
+		}
+		switch {
+		case v.final:
+			c.log.Warn("Telegram refused a message for good", "job", job.Seq, "kind", job.Kind, "ticket", job.Ticket.ID,
+				"part", d.sent, "why", v.message)
+			if d.sent == 0 {
 				return d.refused(v.message), 0, nil
 			}
+			return d.accepted(), 0, nil
+		case v.done && (finished || err != nil):
+			return d.accepted(), 0, nil
+		case !v.done:
 			wait = c.failed(v)
 			if done := d.released(); done != nil {
 				return done, wait, wake

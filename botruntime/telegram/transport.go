@@ -40,6 +40,7 @@ func NewHTTPClient() *http.Client {
 			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 			TLSHandshakeTimeout:    10 * time.Second,
 			MaxIdleConnsPerHost:    8,
+			MaxConnsPerHost:        256,
 			IdleConnTimeout:        30 * time.Second, // less than servers keep them: a call should not meet a closing one
 			MaxResponseHeaderBytes: 64 << 10,
 			Protocols:              protocols,

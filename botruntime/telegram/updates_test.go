@@ -104,6 +104,30 @@ func TestPress(t *testing.T) {
 	})
 }
 
+func TestPressOnADeletedPost(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.start()
+		w.admit("first")
+		settle(time.Second)
+		data := ticket.CallbackData("ticket_site_1", ticket.StatusRead)
+		id, err := w.Press(group, w.Messages(group)[0].ID, data, support)
+		if err != nil || !w.Delete(group, w.Messages(group)[0].ID) {
+			t.Fatal(err)
+		}
+		w.admit("second")
+		settle(time.Second)
+		if _, answered := w.CallbackAnswer(id); !answered {
+			t.Error("the press was not answered")
+		}
+		if n := len(w.Messages(group)); n != 1 {
+			t.Errorf("%d messages, want the second: an edit that cannot be made holds nothing up", n)
+		}
+		if waiting, err := w.store.WaitingChats(t.Context()); err != nil || len(waiting) != 0 {
+			t.Errorf("jobs wait for %v, err %v", waiting, err)
+		}
+	})
+}
+
 // press presses a button and checks the answer.
 func press(t *testing.T, w *world, messageID int, data, want string) {
 	t.Helper()
@@ -286,8 +310,8 @@ func TestAnotherPollerIsReported(t *testing.T) {
 		for ctx.Err() == nil {
 			_, _ = other.poll(ctx, pollParams{Limit: 1, Timeout: 50}) // it gets 409 in turn
 		}
-		if !slices.Contains(w.health.history, "false AnotherPoller") {
-			t.Errorf("not reported: %v", w.health.history)
+		if !slices.Contains(w.health.states(), "false AnotherPoller") {
+			t.Errorf("not reported: %v", w.health.states())
 		}
 		settle(time.Minute)
 		if state, _ := w.health.now(); state != "true Reachable" {
@@ -334,4 +358,34 @@ func TestOffsetStartsAnew(t *testing.T) {
 			t.Fatalf("no poll %d", i)
 		}
 	}
+}
+
+func FuzzHandle(f *testing.F) {
+	f.Add([]byte(`{"update_id":1,"message":{"message_id":1,"date":1,"text":"/","chat":{"id":5,"type":"private"},"from":{"id":5}}}`))
+	f.Add([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":5,"first_name":"\u202e"},"data":"status_x_read","message":` +
+		`{"message_id":7,"date":1,"text":"\ud83d\ude00 x\n#new","entities":[{"type":"bold","offset":1,"length":-5}],"chat":{"id":-1001234567890},` +
+		`"reply_markup":{"inline_keyboard":[[{"text":"x","callback_data":"status_x_read"}]]}}}}`))
+	f.Add([]byte(`{"callback_query":{"data":"status_x_read","message":{"chat":{"id":-1001234567890},"message_id":7,"date":0}}}`))
+	f.Add([]byte(`{"callback_query":{"message":null}}`))
+	w := &worker{cfg: &Config{ChatID: group, Location: time.UTC, Language: "ru"}}
+	w.handlers = handlers{cfg: w.cfg, tickets: noTickets{}, now: time.Now}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := w.handle(t.Context(), store.Update{Payload: body})
+		if err != nil && !strings.Contains(err.Error(), "Bot API") {
+			t.Fatalf("%v", err)
+		}
+		for _, e := range r.effects.Edits {
+			p, err := decodePayload(e.Payload)
+			if err != nil || e.ChatID != group || ticket.Units(p.Text) == 0 {
+				t.Fatalf("edit %+v of %+v, err %v", e, p, err)
+			}
+		}
+	})
+}
+
+// noTickets is a store without tickets.
+type noTickets struct{}
+
+func (noTickets) Ticket(context.Context, string) (ticket.Ticket, error) {
+	return ticket.Ticket{}, store.ErrNotFound
 }

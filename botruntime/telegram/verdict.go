@@ -13,11 +13,11 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// verdict is what a failed call means.
+// verdict is what the end of a call means.
 type verdict struct {
 	// final: Telegram refuses this very message, and always will.
 	final bool
-	// done: there is nothing left to do.
+	// done: the call did what it should, or there was nothing to do.
 	done bool
 	// maybe: the call may have been carried out.
 	maybe bool
