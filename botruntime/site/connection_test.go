@@ -15,8 +15,10 @@ import (
 )
 
 func TestSiteThatClosesAtOnceIsNotDialledInALoop(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
 		r.site.SetFaults(simsite.Faults{CloseAtOnce: &simsite.Closing{Code: 1000}})
+		r.start()
 		time.Sleep(time.Hour) // of the bubble
 		// Half of 1, 2, 4 ... 64 and then of 120 s: seven dials in a minute, one a minute after that.
 		if got := len(r.dialled()); got < 60 || got > 70 {

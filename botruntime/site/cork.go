@@ -2,10 +2,7 @@
 
 package site
 
-import (
-	"net"
-	"sync"
-)
+import "net"
 
 // corkSize is how much is gathered before it is written anyway.
 const corkSize = 32 << 10
@@ -14,15 +11,20 @@ const corkSize = 32 << 10
 type corkedConn struct {
 	net.Conn
 
-	mu      sync.Mutex
+	// turn holds a token while somebody writes: for as long as the peer does not read, which is long for a mutex.
+	turn    chan struct{}
 	corked  bool
 	pending []byte
 }
 
+func newCorkedConn(conn net.Conn) *corkedConn {
+	return &corkedConn{Conn: conn, turn: make(chan struct{}, 1)}
+}
+
 // Write writes at once, or keeps p until uncork.
 func (c *corkedConn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	if !c.corked {
 		return c.Conn.Write(p)
 	}
@@ -37,15 +39,15 @@ func (c *corkedConn) Write(p []byte) (int, error) {
 
 // cork begins to gather.
 func (c *corkedConn) cork() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	c.corked = true
 }
 
 // uncork writes what was gathered, by the write deadline that was last set.
 func (c *corkedConn) uncork() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	c.corked = false
 	return c.flush()
 }

@@ -56,7 +56,7 @@ func dial(parent context.Context, cfg *Config) (*link, error) {
 			if err != nil {
 				return nil, err
 			}
-			l.cork = &corkedConn{Conn: conn}
+			l.cork = newCorkedConn(conn)
 			return l.cork, nil
 		},
 	}

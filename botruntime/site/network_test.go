@@ -76,6 +76,7 @@ func TestOverTLSAndThroughAReset(t *testing.T) {
 	credentials.CA = ca
 	cfg.Credentials = func() Credentials { return credentials }
 	cfg.Rand = func() float64 { return 0 }
+	cfg.Logger = slog.New(slog.DiscardHandler)
 	health := newTestHealth()
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
