@@ -241,6 +241,11 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	if len(secret.Data) != 1 || len(config.Data) != 1 {
 		t.Errorf("the user's objects hold %d and %d values, want their one each", len(secret.Data), len(config.Data))
 	}
+	for _, w := range h.server.writes(t, h.namespace) {
+		if w.resource == "secrets" || w.resource == "configmaps" {
+			t.Errorf("the operator tried to %s %s %s", w.verb, w.resource, w.name)
+		}
+	}
 }
 
 // The user's object is never written but for its status.

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+)
+
+// The children of two bridges, the least one and one that uses every field, as they are sent to the API server. After
+// a change that is meant: UPDATE_GOLDEN=1 go test ./controllers -run Golden, and read the difference.
+func TestChildrenGolden(t *testing.T) {
+	h := &harness{namespace: "support"}
+	full := h.fullBridge("shop")
+	full.Spec.Suspend = new(true)
+	readyToken(&full.Spec)
+	for name, bridge := range map[string]*v1alpha1.FeedbackBridge{"least": h.goodBridge("shop"), "full": full} {
+		t.Run(name, func(t *testing.T) {
+			bridge.UID = "uid-1"
+			bridge.SetDefaults()
+			got := childrenYAML(t, bridge)
+			path := filepath.Join("testdata", "children-"+name+".yaml")
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", path, diff)
+			}
+		})
+	}
+}
+
+func childrenYAML(t *testing.T, b *v1alpha1.FeedbackBridge) string {
+	t.Helper()
+	manifest, err := botManifest(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment, err := buildDeployment(b, testImage, hashOf(manifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold := heldSecret{hmac: hmacKeys{[]byte("b"), []byte("a"), testNow}}
+	var out strings.Builder
+	for _, child := range []runtime.ApplyConfiguration{
+		buildServiceAccount(b), buildRole(b), buildRoleBinding(b), buildLease(b), buildNetworkPolicy(b),
+		buildVolumeClaim(b), buildSecret(b, hold), buildConfigMap(b, manifest), deployment,
+	} {
+		text, err := yaml.Marshal(child)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.WriteString("---\n" + string(text))
+	}
+	return out.String()
+}
