@@ -117,6 +117,7 @@ func TestConfirmedResultsAreNotSentAgain(t *testing.T) {
 	bubble(t, nil, func(r *rig) {
 		r.delivered(1)
 		r.delivered(2)
+		time.Sleep(confirmPause)
 		synctest.Wait() // until the pong has come
 		r.site.Drop()
 		r.connected(2)
@@ -124,6 +125,7 @@ func TestConfirmedResultsAreNotSentAgain(t *testing.T) {
 		if stats := r.site.Stats(); stats.Repeated != 0 || stats.Answered != 3 {
 			t.Errorf("%d results came again", stats.Repeated)
 		}
+		time.Sleep(confirmPause)
 		synctest.Wait()
 		if due, err := r.store.DueResults(r.ctx, 0, 10); err != nil || len(due) != 0 {
 			t.Errorf("still due: %v, %v", due, err)

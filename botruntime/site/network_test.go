@@ -96,7 +96,7 @@ func TestOverTLSAndThroughAReset(t *testing.T) {
 		}
 		site.Drop()
 		if err := health.waitUntil(ctx, func() bool { return health.said(v1alpha1.ReasonConnectionLost) == int(n)+1 }); err != nil {
-			t.Fatalf("%v: %+v", err, health.last())
+			t.Fatalf("%v: %+v", err, health.reasons())
 		}
 	}
 	stop()

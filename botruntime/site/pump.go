@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -16,6 +17,8 @@ import (
 const (
 	// resultsAtOnce is how many results are read and written together.
 	resultsAtOnce = 256
+	// confirmPause is how long written results wait to be confirmed together: each confirmation is a commit.
+	confirmPause = 100 * time.Millisecond
 	// sentAtLayout is how results tell the time, in UTC.
 	sentAtLayout = "2006-01-02T15:04:05"
 )
@@ -23,28 +26,23 @@ const (
 // pump writes results as they become due, and confirms those that the site has read.
 func (s *session) pump(ctx context.Context) error {
 	var written, confirmed int64 // the highest Seq
+	confirm := time.NewTimer(confirmPause)
+	confirm.Stop()
+	waiting := false // for the timer, or for the pong that follows it
 	for look := true; ; {
-		var batch []message
 		if look {
-			due, err := s.store.DueResults(ctx, written, resultsAtOnce)
+			due, err := s.writeDue(ctx, written)
 			if err != nil {
-				return explainStore(err)
-			}
-			if batch, err = s.frames(due); err != nil {
-				return explainStore(err)
+				return err
 			}
 			if len(due) > 0 {
 				written = due[len(due)-1].Seq
 			}
 			look = len(due) == resultsAtOnce
 		}
-		if written > confirmed && s.asked.CompareAndSwap(0, written) {
-			batch = append(batch, confirmingPing(written))
-		}
-		if len(batch) > 0 {
-			if err := s.writer.send(ctx, batch); err != nil {
-				return err
-			}
+		if written > confirmed && !waiting {
+			confirm.Reset(confirmPause)
+			waiting = true
 		}
 		if look {
 			continue
@@ -54,6 +52,11 @@ func (s *session) pump(ctx context.Context) error {
 			return ctx.Err()
 		case <-s.store.ResultsReady():
 			look = true
+		case <-confirm.C:
+			s.asked.Store(written)
+			if err := s.writer.send(ctx, []message{confirmingPing(written)}); err != nil {
+				return err
+			}
 		case seq := <-s.pongs:
 			if seq != s.asked.Load() {
 				continue // a pong that was sent twice
@@ -61,15 +64,31 @@ func (s *session) pump(ctx context.Context) error {
 			if err := s.store.ConfirmResults(ctx, seq); err != nil {
 				return explainStore(err)
 			}
-			confirmed = seq
 			s.asked.Store(0)
+			confirmed, waiting = seq, false
 		}
 	}
 }
 
+// writeDue writes the results that are due behind a Seq, a batch of them at most.
+func (s *session) writeDue(ctx context.Context, after int64) ([]store.Result, error) {
+	due, err := s.store.DueResults(ctx, after, resultsAtOnce)
+	switch {
+	case err != nil:
+		return nil, explainStore(err)
+	case len(due) == 0:
+		return nil, nil
+	}
+	batch, err := s.frames(due)
+	if err != nil {
+		return nil, explainStore(err)
+	}
+	return due, s.writer.send(ctx, batch)
+}
+
 // frames signs results.
 func (s *session) frames(due []store.Result) ([]message, error) {
-	batch := make([]message, 0, len(due)+1)
+	batch := make([]message, 0, len(due))
 	for _, d := range due {
 		result := wire.Result{ID: d.RequestID, OK: d.Failure == "", Error: d.Failure}
 		if result.OK {

@@ -19,6 +19,7 @@ type siteState struct {
 type testHealth struct {
 	mu         sync.Mutex
 	states     []siteState
+	seen       int // states that waits have seen
 	keys       []string
 	refused    map[string]int
 	reconnects int
@@ -43,15 +44,6 @@ func (h *testHealth) Site(ok bool, reason, message string) {
 func (h *testHealth) SiteKey(id string)          { h.record(func() { h.keys = append(h.keys, id) }) }
 func (h *testHealth) FrameRefused(reason string) { h.record(func() { h.refused[reason]++ }) }
 func (h *testHealth) Reconnected()               { h.record(func() { h.reconnects++ }) }
-
-func (h *testHealth) last() siteState {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.states) == 0 {
-		return siteState{}
-	}
-	return h.states[len(h.states)-1]
-}
 
 func (h *testHealth) count(reason string) int {
 	h.mu.Lock()
@@ -98,8 +90,19 @@ func (h *testHealth) waitUntil(ctx context.Context, condition func() bool) error
 	}
 }
 
-// waitFor waits for a state to be the last one.
-func (h *testHealth) waitFor(ctx context.Context, want func(siteState) bool) (siteState, error) {
-	err := h.waitUntil(ctx, func() bool { return want(h.last()) })
-	return h.last(), err
+// waitFor waits for a state that no earlier wait has seen. It need not last: the next may follow at the same instant.
+func (h *testHealth) waitFor(ctx context.Context, want func(siteState) bool) (found siteState, err error) {
+	err = h.waitUntil(ctx, func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for h.seen < len(h.states) {
+			found = h.states[h.seen]
+			h.seen++
+			if want(found) {
+				return true
+			}
+		}
+		return false
+	})
+	return found, err
 }

@@ -177,7 +177,7 @@ func (r *rig) must(err error) {
 	r.t.Helper()
 	if err != nil {
 		logs := r.logs.String()
-		r.t.Fatalf("%v\nsite: %+v\nhealth: %v\n%s", err, r.site.Stats(), r.health.last(), logs[max(0, len(logs)-2000):])
+		r.t.Fatalf("%v\nsite: %+v\nhealth: %v\n%s", err, r.site.Stats(), r.health.reasons(), logs[max(0, len(logs)-2000):])
 	}
 }
 

@@ -57,7 +57,7 @@ func (s *Store) admit(tx *txn, r Request) (Verdict, error) {
 	_, err = tx.exec(`INSERT INTO requests (id, ticket, key_id, form) VALUES (?, ?, ?, ?)`,
 		r.ID, rowID, r.Signature.KeyID, r.Signature.Form)
 	if err == nil && known {
-		err = s.makeDue(tx, rowID, r.ID)
+		err = s.makeDueAgain(tx, rowID, r.ID)
 	}
 	return verdict, err
 }
@@ -86,7 +86,7 @@ func (s *Store) askAgain(tx *txn, r Request) (known bool, err error) {
 	if err != nil || !known {
 		return known, err
 	}
-	return true, s.makeDue(tx, rowID, r.ID)
+	return true, s.makeDueAgain(tx, rowID, r.ID)
 }
 
 func ticketByFeedbackID(tx *txn, feedbackID int64) (rowID int64, known bool, err error) {
@@ -143,17 +143,19 @@ func freeName(tx *txn, t ticket.Ticket) (string, error) {
 	}
 }
 
-// makeDue puts a request's result in line for the site, if its ticket has come to an end.
-func (s *Store) makeDue(tx *txn, rowID int64, requestID string) error {
+// makeDueAgain puts a request's result in line for the site, if its ticket has come to an end.
+func (s *Store) makeDueAgain(tx *txn, rowID int64, requestID string) error {
 	settled, err := tx.get(`SELECT 1 FROM tickets WHERE id = ? AND state <> 'pending'`, []any{rowID}, new(int))
 	if err != nil || !settled {
 		return err
 	}
-	due, err := tx.next("due")
-	if err != nil {
-		return err
-	}
-	_, err = tx.exec(`UPDATE requests SET due = ? WHERE id = ?`, due, requestID)
+	return s.makeDue(tx, requestID)
+}
+
+// makeDue puts a request's result at the end of the line for the site. Numbers of changes that were undone stay unused.
+func (s *Store) makeDue(tx *txn, requestID string) error {
+	s.lastDue++
+	_, err := tx.exec(`UPDATE requests SET due = ? WHERE id = ?`, s.lastDue, requestID)
 	tx.afterCommit(func() { signal(s.resultsReady) })
 	return err
 }

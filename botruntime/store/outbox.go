@@ -62,7 +62,7 @@ func (s *Store) settleTicket(tx *txn, rowID, chatID int64, o Outcome) error {
 		return err
 	}
 	for _, id := range requests {
-		if err := s.makeDue(tx, rowID, id); err != nil {
+		if err := s.makeDue(tx, id); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,11 @@ import (
 	"fmt"
 )
 
+const selectDueResults = `
+	SELECT r.due, r.id, r.key_id, r.form, t.name, coalesce(t.message_id, 0), t.settled_at, t.state, t.failure
+	FROM requests r JOIN tickets t ON t.id = r.ticket
+	WHERE r.due > ? ORDER BY r.due LIMIT ?`
+
 // DueResults returns results that are due at the site, in the order of their Seq, from behind after.
 func (s *Store) DueResults(ctx context.Context, after int64, limit int) (results []Result, err error) {
 	defer func() {
@@ -15,10 +20,7 @@ func (s *Store) DueResults(ctx context.Context, after int64, limit int) (results
 			err = fmt.Errorf("read the results that are due: %w", err)
 		}
 	}()
-	rows, err := s.reads.QueryContext(ctx, `
-		SELECT r.due, r.id, r.key_id, r.form, t.name, coalesce(t.message_id, 0), t.settled_at, t.state, t.failure
-		FROM requests r JOIN tickets t ON t.id = r.ticket
-		WHERE r.due > ? ORDER BY r.due LIMIT ?`, after, limit)
+	rows, err := s.dueResults.QueryContext(ctx, after, limit)
 	if err != nil {
 		return nil, err
 	}

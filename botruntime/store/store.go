@@ -38,6 +38,9 @@ type Store struct {
 	reads  *sql.DB
 	writer *writer
 
+	dueResults *sql.Stmt
+	lastDue    int64 // the highest number in line for the site; the writer's
+
 	outboxReady  chan struct{}
 	resultsReady chan struct{}
 
@@ -89,6 +92,12 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if s.counts, err = loadCounts(ctx, s.reads); err != nil {
 		return nil, fmt.Errorf("count tickets: %w", err)
 	}
+	if err := s.reads.QueryRowContext(ctx, `SELECT coalesce(max(due), 0) FROM requests`).Scan(&s.lastDue); err != nil {
+		return nil, fmt.Errorf("find the last result that is due: %w", err)
+	}
+	if s.dueResults, err = s.reads.PrepareContext(ctx, selectDueResults); err != nil {
+		return nil, fmt.Errorf("prepare to read results: %w", err)
+	}
 	if s.writer, err = newWriter(ctx, s.writes); err != nil {
 		return nil, err
 	}
@@ -119,6 +128,9 @@ func (s *Store) Close() error {
 
 func (s *Store) closeFiles() error {
 	var errs []error
+	if s.dueResults != nil {
+		errs = append(errs, s.dueResults.Close())
+	}
 	for _, db := range []*sql.DB{s.reads, s.writes} {
 		if db != nil {
 			errs = append(errs, db.Close())
