@@ -164,7 +164,7 @@ func (c *chat) drain(ctx context.Context) {
 			}
 		}
 		job := c.advance(ctx, done, true)
-		if done = nil; job == nil {
+		if job == nil {
 			place.end(false)
 			return
 		}

@@ -88,7 +88,7 @@ func (t transport) Do(req *http.Request) (*http.Response, error) {
 	}
 	var reached atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { reached.Store(true) }}
-	resp, err := t.client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	resp, err := t.client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace))) // #nosec G704 -- the address is the spec's
 	if err != nil {
 		err = withoutURL(err)
 		return nil, &outageError{Reached: reached.Load(), What: wordsFor(err), Err: err}
