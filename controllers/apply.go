@@ -23,7 +23,7 @@ import (
 const fieldOwner = client.FieldOwner("feedbackbridge-operator")
 
 // errForeign: an object of a child's name exists that the operator did not make.
-var errForeign = errors.New("exists and is not the operator's: rename it, or rename the bridge")
+var errForeign = errors.New("an object of this name exists that is not the operator's: rename it, or rename the bridge")
 
 // child is one object that a bridge is to have. It reports whether it had to write.
 type child func(ctx context.Context, c *cluster) (bool, error)
@@ -95,7 +95,7 @@ func (c *cluster) refuseForeign(ctx context.Context, key client.ObjectKey, objec
 	case isOurs(found):
 		return nil
 	default:
-		return fmt.Errorf("%s %s %w", gvk.Kind, key.Name, errForeign)
+		return fmt.Errorf("apply %s %s: %w", gvk.Kind, key.Name, errForeign)
 	}
 }
 

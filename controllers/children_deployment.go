@@ -23,7 +23,7 @@ const (
 	botUser              = int64(65532)
 	stateDir             = "/var/lib/feedbackbridge"
 	bridgeDir            = "/etc/feedbackbridge"
-	credentialsDir       = "/var/run/feedbackbridge/credentials"
+	credentialsDir       = "/var/run/feedbackbridge/credentials" //nolint:gosec // a path, not a credential
 	serviceAccountDir    = "/var/run/secrets/kubernetes.io/serviceaccount"
 )
 

@@ -205,7 +205,7 @@ func TestErrorsAreToldApart(t *testing.T) {
 	}{
 		"none":                           {nil, false, true},
 		"invalid":                        {invalidError(), true, false},
-		"foreign":                        {fmt.Errorf("Secret x %w", errForeign), true, false},
+		"foreign":                        {fmt.Errorf("apply Secret x: %w", errForeign), true, false},
 		"one of several is final":        {errors.Join(conflict, fmt.Errorf("more: %w", errors.Join(invalidError()))), true, false},
 		"a conflict":                     {fmt.Errorf("apply x: %w", conflict), false, true},
 		"two conflicts":                  {errors.Join(conflict, conflict), false, true},

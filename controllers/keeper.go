@@ -64,7 +64,7 @@ func (r *Reconciler) applySecret(ctx context.Context, o *observation, own *corev
 	desired := buildSecret(o.bridge, o.creds.hold)
 	if own != nil {
 		if !isOurs(own) {
-			return false, fmt.Errorf("Secret %s %w", own.Name, errForeign)
+			return false, fmt.Errorf("apply Secret %s: %w", own.Name, errForeign)
 		}
 		settled, err := isSettled(own, desired, corev1ac.ExtractSecret)
 		if err != nil || settled {

@@ -296,7 +296,7 @@ func TestDeletedBridgeIsLeftAlone(t *testing.T) {
 	h.eventually("the cache sees that the bridge is gone", func() error {
 		var gone v1alpha1.FeedbackBridge
 		if err := h.operator.Get(h.ctx, request.NamespacedName, &gone); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("it gives %v", err)
+			return errors.Join(errors.New("it is there still"), err)
 		}
 		return nil
 	})
