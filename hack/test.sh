@@ -22,9 +22,12 @@ go test -race -timeout 15m ./...
 (cd hack/tools && go test ./image/...)
 
 step "the local cluster (20 seconds; 10 minutes the first time)"
+# A cluster that was up stays up; one that was started for the tests is stopped after them.
+bin/cluster status >/dev/null 2>&1 || trap 'bin/cluster down' EXIT
 rc=0
 bin/cluster up || rc=$?
 if [ "$rc" -eq 3 ]; then
+  trap - EXIT
   printf '\nLEFT OUT: the end-to-end tests. This machine can run neither containers (see the reason above) nor kind.\n'
   exit 0
 elif [ "$rc" -ne 0 ]; then
