@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -43,41 +42,41 @@ func (k *cluster) kubectl(ctx context.Context, args ...string) error {
 }
 
 // forward makes a Service reachable on loopback, by a process that stays until stopForwards, and returns its address.
-func forward(ctx context.Context, k *cluster, service string, port int) (string, error) {
-	cmd := exec.Command(k.program(), "--kubeconfig", k.kubeconfig, "-n", namespace, "port-forward", "service/"+service, strconv.Itoa(port))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	out, err := cmd.StdoutPipe()
+func forward(ctx context.Context, k *cluster, service string, port int) (address string, err error) {
+	// A file rather than a pipe: the process outlives this one, and goes on writing.
+	log, err := os.Create(fmt.Sprintf("bin/demo-%s.log", service))
 	if err != nil {
 		return "", err
 	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	cmd := exec.Command(k.program(), "--kubeconfig", k.kubeconfig, "-n", namespace, "port-forward", "service/"+service, strconv.Itoa(port))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("forward a port to %s: %w", service, err)
 	}
+	if err := remember(cmd.Process.Pid); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		cancel(fmt.Errorf("forward port %d to %s: %w (is the port in use? see %s)", port, service, cmd.Wait(), log.Name()))
+	}()
+	address = fmt.Sprintf("http://127.0.0.1:%d", port)
+	if err := waitFor(ctx, address+"/sim/faults"); err != nil {
+		return "", errors.Join(err, context.Cause(ctx))
+	}
+	return address, nil
+}
+
+func remember(pid int) error {
 	f, err := os.OpenFile(forwardsFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
-	_, err = fmt.Fprintln(f, cmd.Process.Pid)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return "", err
-	}
-	said := make(chan string, 1)
-	go func() {
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil {
-			line = ""
-		}
-		said <- line
-	}()
-	select {
-	case line := <-said:
-		if !strings.HasPrefix(line, "Forwarding from") {
-			return "", fmt.Errorf("forward port %d to %s: is the port in use?", port, service)
-		}
-		return fmt.Sprintf("http://127.0.0.1:%d", port), nil
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
+	_, err = fmt.Fprintln(f, pid)
+	return errors.Join(err, f.Close())
 }
 
 // stopForwards ends the port-forwards of an earlier run. A pid that has gone to another program is left alone.

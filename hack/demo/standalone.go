@@ -105,7 +105,7 @@ func waitFor(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		err := call(ctx, http.MethodGet, address, nil, new(struct{}))
+		err := call(ctx, http.MethodGet, address, nil, new(any))
 		if err == nil {
 			return nil
 		}
