@@ -3,6 +3,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/feedbackbridge/feedbackbridge/botruntime/health"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/site"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/telegram"
 )
@@ -35,20 +38,30 @@ func doctorCommand() *cobra.Command {
 			}
 			s.telegram.Token = creds.current().telegramToken
 			s.site.Credentials = func() site.Credentials { return creds.current().site }
-			return examine(cmd, s)
+			return examine(cmd, s, f.state)
 		},
 	}
 	inputFlags(cmd, &f)
+	cmd.Flags().StringVar(&f.state, "state", "", "the bot's state directory, where a bot may be running")
 	return cmd
 }
 
 // errSick is the verdict on a bridge that does not work; what is wrong was said before.
 var errSick = errors.New("something has to be mended, see above")
 
-func examine(cmd *cobra.Command, s settings) error {
+// examine looks at Telegram and the site. Of a bot that runs with these credentials it asks the bot itself: a second
+// connection could be given feedback that nobody would handle.
+func examine(cmd *cobra.Command, s settings, state string) error {
 	d := diagnosis{out: cmd.OutOrStdout()}
-	for _, f := range telegram.Check(cmd.Context(), s.telegram) {
+	answer, running := askRunning(cmd.Context(), state)
+	for _, f := range telegram.Check(cmd.Context(), s.telegram, running) {
 		d.report(f.OK, "telegram", f.What+": "+f.Message)
+	}
+	if running {
+		d.report(answer.Stuck == "", "bot", "the bot that runs here: "+cmp.Or(answer.Stuck, "makes progress"))
+		d.report(answer.Report.Telegram.OK, "telegram", "the bot that runs here: "+cmp.Or(answer.Report.Telegram.Message, answer.Report.Telegram.Reason))
+		d.report(answer.Report.Site.OK, "site", "the bot that runs here: "+answer.Report.Site.Message)
+		return d.verdict()
 	}
 	passed, err := site.Check(cmd.Context(), s.site)
 	for _, message := range passed {
@@ -58,6 +71,15 @@ func examine(cmd *cobra.Command, s settings) error {
 		d.report(false, "site", err.Error())
 	}
 	return d.verdict()
+}
+
+// askRunning asks the bot that works in a state directory, if there is one.
+func askRunning(ctx context.Context, state string) (answer health.Answer, running bool) {
+	if state == "" {
+		return answer, false
+	}
+	answer, err := health.Ask(ctx, state)
+	return answer, err == nil
 }
 
 // diagnosis prints findings as they come, and remembers whether anything is wrong.

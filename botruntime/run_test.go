@@ -141,22 +141,27 @@ func TestProbeAndDoctor(t *testing.T) {
 			t.Errorf("probe %s: %q %v", probe, out, err)
 		}
 	}
+	w.eventually("the bot has heard from Telegram", func() bool {
+		answer, err := health.Ask(t.Context(), w.files.state)
+		return err == nil && answer.Report.Telegram.OK
+	})
+	doctor := []string{"doctor", "--bridge", w.files.bridge, "--credentials", w.files.credentials, "--state", w.files.state}
+	if out, err := w.command(doctor...); err != nil || !strings.Contains(out, "the bot that runs here: connected to") {
+		t.Errorf("doctor beside a running bot: %v\n%s", err, out)
+	}
+	if n := w.site.Stats().Connections; n != 1 {
+		t.Errorf("%d connections: the doctor must not take the running bot's feedback", n)
+	}
 	w.site.SetFaults(simsite.Faults{Refuse: &simsite.Refusal{Status: 503}})
 	w.site.Drop()
-	deadline := time.Now().Add(patience)
-	for {
-		if _, err := w.command("probe", "ready", "--state", w.files.state); err != nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("a bot without its site is ready")
-		}
-	}
+	w.eventually("a bot without its site is not ready", func() bool {
+		_, err := w.command("probe", "ready", "--state", w.files.state)
+		return err != nil
+	})
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
 	w.site.SetFaults(simsite.Faults{})
-	doctor := []string{"doctor", "--bridge", w.files.bridge, "--credentials", w.files.credentials}
 	if out, err := w.command(doctor...); err != nil || strings.Contains(out, "MEND") || strings.Count(out, "ok ") < 5 {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
@@ -166,6 +171,16 @@ func TestProbeAndDoctor(t *testing.T) {
 	}
 	if out, err := w.command(doctor...); !errors.Is(err, errSick) || strings.Count(out, "MEND") != 2 {
 		t.Errorf("doctor: %v\n%s", err, out)
+	}
+}
+
+// eventually asks for a condition until it is met.
+func (w *world) eventually(what string, met func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); !met(); {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("not within %s: %s", patience, what)
+		}
 	}
 }
 

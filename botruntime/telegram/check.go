@@ -23,10 +23,10 @@ type Finding struct {
 }
 
 // Check looks at the token, the chat, the bot's rights in it and the way its updates take, and says in words what to
-// mend. What depends on something that is not in order is not looked at. It takes no update; a bot that runs with this
-// token will notice a short interruption of its polling.
-func Check(ctx context.Context, cfg Config) []Finding {
-	c := &checker{cfg: &cfg}
+// mend. What depends on something that is not in order is not looked at. It takes no update. While a bot runs with this
+// token, its way of updates is left out: looking at it would interrupt the bot.
+func Check(ctx context.Context, cfg Config, running bool) []Finding {
+	c := &checker{cfg: &cfg, running: running}
 	if err := cfg.complete(); err != nil {
 		return c.failed("token", err.Error())
 	}
@@ -39,6 +39,7 @@ func Check(ctx context.Context, cfg Config) []Finding {
 
 type checker struct {
 	cfg      *Config
+	running  bool
 	api      *api
 	findings []Finding
 }
@@ -70,6 +71,9 @@ func (c *checker) check(ctx context.Context) []Finding {
 		} else {
 			c.passed("rights", "the bot may post there")
 		}
+	}
+	if c.running {
+		return c.findings
 	}
 	return c.checkUpdates(ctx)
 }

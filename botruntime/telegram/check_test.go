@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 			inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
 				tc.prepare(w)
 				var got, words []string
-				for _, f := range Check(t.Context(), w.cfg) {
+				for _, f := range Check(t.Context(), w.cfg, false) {
 					got = append(got, map[bool]string{true: "+", false: "-"}[f.OK]+f.What)
 					words = append(words, f.Message)
 				}
