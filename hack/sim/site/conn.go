@@ -47,7 +47,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.stats.Refused++
 		s.stats.LastRefusal = why
-		s.changed()
+		s.rev.Grow()
 		s.mu.Unlock()
 		http.Error(w, http.StatusText(status), status)
 		return
@@ -84,7 +84,7 @@ func (s *Server) admit(c *conn) bool {
 	s.stats.Connections++
 	c.shape(s.faults)
 	c.closing = s.closing()
-	s.changed()
+	s.rev.Grow()
 	return true
 }
 
@@ -123,7 +123,7 @@ func (s *Server) serve(c *conn) {
 	s.conns = slices.DeleteFunc(s.conns, func(other *conn) bool { return other == c })
 	s.stats.LastEnd = end.Error()
 	s.wake() // what waits goes to the connection before
-	s.changed()
+	s.rev.Grow()
 }
 
 // SendRaw sends a message as it is, of websocket.TextMessage or websocket.BinaryMessage.
@@ -206,7 +206,7 @@ func (s *Server) next(c *conn) []raw {
 	now := time.Now()
 	if err != nil {
 		t.Refused = "cannot be signed: " + err.Error()
-		t.Revision = s.changed()
+		t.Revision = s.rev.Grow()
 		return out
 	}
 	if t.SentAt.IsZero() {
@@ -218,7 +218,7 @@ func (s *Server) next(c *conn) []raw {
 	t.lastSent = now
 	t.Frames += times
 	s.stats.Frames += int64(times)
-	t.Revision = s.changed()
+	t.Revision = s.rev.Grow()
 	for range times {
 		out = append(out, raw{websocket.TextMessage, frame})
 	}
@@ -232,7 +232,7 @@ func (s *Server) read(c *conn) error {
 	c.ws.SetPingHandler(func(payload string) error {
 		s.mu.Lock()
 		s.stats.ControlPings++
-		s.changed()
+		s.rev.Grow()
 		s.mu.Unlock()
 		return answer(payload)
 	})
@@ -245,7 +245,7 @@ func (s *Server) read(c *conn) error {
 			s.mu.Lock()
 			s.stats.Pings++
 			c.queue = append(c.queue, raw{websocket.TextMessage, wire.Pong()})
-			s.changed()
+			s.rev.Grow()
 			s.mu.Unlock()
 			select {
 			case c.wake <- struct{}{}:

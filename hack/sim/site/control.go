@@ -3,29 +3,23 @@
 package site
 
 import (
-	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+	"github.com/feedbackbridge/feedbackbridge/hack/sim/control"
 )
 
-const (
-	maxWait = time.Minute
-	maxBody = 64 << 20
-)
+// maxBody bounds the body of a control request, in bytes.
+const maxBody = 64 << 20
 
 // routeControl adds the control API; doc.go describes it.
 func (s *Server) routeControl() {
-	routes := map[string]func(*http.Request) (any, error){
+	control.Route(s.mux, controlStatus, map[string]control.Handler{
 		"POST /sim/feedback": s.controlSend,
 		"GET /sim/feedback":  s.controlSent,
 		"GET /sim/results":   s.controlResults,
@@ -38,76 +32,23 @@ func (s *Server) routeControl() {
 		"PUT /sim/faults":    s.controlFaults,
 		"PUT /sim/key":       s.controlKey,
 		"PUT /sim/token":     s.controlToken,
-	}
-	for pattern, handle := range routes {
-		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			result, err := handle(r)
-			writeControl(w, result, err)
-		})
-	}
+	})
 }
 
-func writeControl(w http.ResponseWriter, result any, err error) {
-	status := http.StatusOK
+// controlStatus is the HTTP status of an error.
+func controlStatus(err error) int {
 	switch {
 	case errors.Is(err, ErrUnknown):
-		status = http.StatusNotFound
+		return http.StatusNotFound
 	case errors.Is(err, ErrNotConnected):
-		status = http.StatusConflict
-	case err != nil:
-		status = http.StatusBadRequest
+		return http.StatusConflict
+	default:
+		return http.StatusBadRequest
 	}
-	if err != nil {
-		result = map[string]string{"error": err.Error()}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(result) // a client that has gone away is no concern of the server's
-}
-
-// readBody reads a JSON body and refuses fields that T does not have.
-func readBody[T any](r *http.Request) (body T, err error) {
-	d := json.NewDecoder(io.LimitReader(r.Body, maxBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&body); err != nil {
-		return body, fmt.Errorf("read body: %w", err)
-	}
-	return body, nil
-}
-
-// query reads numbers and durations of a URL query, and keeps the first error.
-type query struct {
-	r   *http.Request
-	err error
-}
-
-func (q *query) number(name string) int64 {
-	given := q.r.URL.Query().Get(name)
-	if given == "" {
-		return 0
-	}
-	n, err := strconv.ParseInt(given, 10, 64)
-	if err != nil && q.err == nil {
-		q.err = fmt.Errorf("parameter %s: %q is not a number", name, given)
-	}
-	return n
-}
-
-// wait returns the request's context, ended after the duration in the parameter wait.
-func (q *query) wait() (context.Context, context.CancelFunc) {
-	var d time.Duration
-	if given := q.r.URL.Query().Get("wait"); given != "" {
-		var err error
-		if d, err = time.ParseDuration(given); err != nil && q.err == nil {
-			q.err = fmt.Errorf("parameter wait: %w", err)
-		}
-	}
-	return context.WithTimeout(q.r.Context(), min(max(d, 0), maxWait))
 }
 
 func (s *Server) controlSend(r *http.Request) (any, error) {
-	out, err := readBody[Outgoing](r)
+	out, err := control.ReadBody[Outgoing](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +57,11 @@ func (s *Server) controlSend(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlSent(r *http.Request) (any, error) {
-	q := query{r: r}
-	ctx, cancel := q.wait()
+	q := control.Query{R: r}
+	ctx, cancel := q.Wait()
 	defer cancel()
-	if q.err != nil {
-		return nil, q.err
+	if q.Err != nil {
+		return nil, q.Err
 	}
 	id := r.URL.Query().Get("id")
 	if _, known := s.Sent(id); !known {
@@ -132,55 +73,49 @@ func (s *Server) controlSent(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlResults(r *http.Request) (any, error) {
-	q := query{r: r}
-	least := q.number("min")
-	ctx, cancel := q.wait()
+	q := control.Query{R: r}
+	least := q.Number("min")
+	ctx, cancel := q.Wait()
 	defer cancel()
-	if q.err != nil {
-		return nil, q.err
+	if q.Err != nil {
+		return nil, q.Err
 	}
 	_ = s.WaitResults(ctx, least) // a wait that ends early answers with what there is
 	return s.Stats(), nil
 }
 
 func (s *Server) controlConnected(r *http.Request) (any, error) {
-	q := query{r: r}
-	least := q.number("connections")
-	ctx, cancel := q.wait()
+	q := control.Query{R: r}
+	least := q.Number("connections")
+	ctx, cancel := q.Wait()
 	defer cancel()
-	if q.err != nil {
-		return nil, q.err
+	if q.Err != nil {
+		return nil, q.Err
 	}
 	_ = s.WaitConnection(ctx, least) // a wait that ends early answers with what there is
 	return s.Stats(), nil
 }
 
 func (s *Server) controlState(r *http.Request) (any, error) {
-	q := query{r: r}
-	since, limit := q.number("since"), q.number("limit")
-	ctx, cancel := q.wait()
+	q := control.Query{R: r}
+	since, limit := q.Number("since"), q.Number("limit")
+	ctx, cancel := q.Wait()
 	defer cancel()
-	if q.err != nil {
-		return nil, q.err
+	if q.Err != nil {
+		return nil, q.Err
 	}
-	var revision int64
-	_ = s.WaitFor(ctx, func() bool { // ends early with the state as it is
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		revision = s.rev
-		return revision != since
-	})
+	revision := s.rev.WaitChange(ctx, since) // ends early with the state as it is
 	stats := s.Stats()
 	return map[string]any{"revision": revision, "connected": stats.Connected, "stats": stats,
 		"feedback": s.All(since, int(limit))}, nil
 }
 
 func (s *Server) controlRaw(r *http.Request) (any, error) {
-	body, err := readBody[struct {
+	body, err := control.ReadBody[struct {
 		Text   string `json:"text"`
 		Base64 string `json:"base64"`
 		Binary bool   `json:"binary"`
-	}](r)
+	}](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +138,7 @@ func (s *Server) controlDrop(*http.Request) (any, error) {
 }
 
 func (s *Server) controlClose(r *http.Request) (any, error) {
-	body, err := readBody[Closing](r)
+	body, err := control.ReadBody[Closing](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +147,7 @@ func (s *Server) controlClose(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlFaults(r *http.Request) (any, error) {
-	faults, err := readBody[Faults](r)
+	faults, err := control.ReadBody[Faults](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -224,10 +159,10 @@ func (s *Server) controlFaults(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlKey(r *http.Request) (any, error) {
-	body, err := readBody[struct {
+	body, err := control.ReadBody[struct {
 		Secret string `json:"secret"`
 		Form   string `json:"form"`
-	}](r)
+	}](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -249,10 +184,10 @@ func (s *Server) controlKey(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlToken(r *http.Request) (any, error) {
-	body, err := readBody[struct {
+	body, err := control.ReadBody[struct {
 		Token  string `json:"token"`
 		JWTKey string `json:"jwt_key"`
-	}](r)
+	}](r, maxBody)
 	if err != nil {
 		return nil, err
 	}

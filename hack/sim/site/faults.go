@@ -45,7 +45,7 @@ func (s *Server) SetFaults(f Faults) {
 	for _, c := range s.conns {
 		c.shape(f)
 	}
-	s.changed()
+	s.rev.Grow()
 }
 
 // Faults returns the faults in force.

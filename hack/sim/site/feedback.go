@@ -112,7 +112,7 @@ func (s *Server) SendOut(out Outgoing) (id string, err error) {
 	}
 	t.Data, t.out = out.Data, out
 	s.unsent = append(s.unsent, t)
-	t.Revision = s.changed()
+	t.Revision = s.rev.Grow()
 	s.wake()
 	return out.ID, nil
 }

@@ -41,7 +41,7 @@ func (s *Server) receive(data []byte, at time.Time) {
 			KeyID: signature.KeyID, Form: signature.Form.String(), At: at, Latency: Duration(at.Sub(t.SentAt)),
 		})
 	}
-	revision := s.changed()
+	revision := s.rev.Grow()
 	if known {
 		t.Revision = revision
 		if s.cfg.OnResult != nil {
@@ -77,5 +77,5 @@ func (s *Server) count(change func(*counters)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.stats)
-	s.changed()
+	s.rev.Grow()
 }

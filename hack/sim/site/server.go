@@ -3,6 +3,7 @@
 package site
 
 import (
+	"embed"
 	"net/http"
 	"sync"
 	"time"
@@ -10,7 +11,13 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+	"github.com/feedbackbridge/feedbackbridge/hack/sim/control"
 )
+
+// pageFiles are the page and its parts.
+//
+//go:embed page/index.html page/style.css page/page.js
+var pageFiles embed.FS
 
 // DefaultPath is where the WebSocket is.
 const DefaultPath = "/ws/feedback-bot"
@@ -56,10 +63,7 @@ type Server struct {
 	order    []string // ids in the order they came
 	unsent   []*tracked
 	stats    counters
-
-	rev     int64
-	change  chan struct{} // closed when rev grows, if waiters
-	waiters int
+	rev      *control.Revision // of everything that the page shows
 }
 
 // New returns a Server that has sent nothing.
@@ -72,11 +76,12 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), done: make(chan struct{}), accept: cfg.Accept,
-		key: cfg.Key, form: cfg.Form, ring: wire.NewKeyRing(cfg.Key), feedback: map[string]*tracked{}, change: make(chan struct{}),
+		key: cfg.Key, form: cfg.Form, ring: wire.NewKeyRing(cfg.Key), feedback: map[string]*tracked{},
 	}
+	s.rev = control.NewRevision(&s.mu, s.done)
 	s.mux.HandleFunc("GET "+cfg.Path, s.serveWebSocket)
 	s.routeControl()
-	s.routePage()
+	control.RoutePage(s.mux, pageFiles)
 	return s
 }
 

@@ -4,42 +4,16 @@ package site
 
 import (
 	"context"
-	"errors"
-	"fmt"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/sim/control"
 )
 
 // ErrClosed means that the Server was closed during a wait.
-var ErrClosed = errors.New("the server is closed")
-
-// changed marks that something visible changed, and returns the new revision. Server.mu must be held.
-func (s *Server) changed() int64 {
-	s.rev++
-	if s.waiters > 0 {
-		close(s.change)
-		s.change = make(chan struct{})
-		s.waiters = 0
-	}
-	return s.rev
-}
+var ErrClosed = control.ErrClosed
 
 // WaitFor waits until condition is true, which it evaluates now and after each change. The condition may call any method.
 func (s *Server) WaitFor(ctx context.Context, condition func() bool) error {
-	for {
-		s.mu.Lock()
-		change := s.change
-		s.waiters++
-		s.mu.Unlock()
-		if condition() {
-			return nil
-		}
-		select {
-		case <-change:
-		case <-ctx.Done():
-			return fmt.Errorf("wait: %w", ctx.Err())
-		case <-s.done:
-			return ErrClosed
-		}
-	}
+	return s.rev.WaitFor(ctx, condition)
 }
 
 // WaitConnected waits for an open connection.

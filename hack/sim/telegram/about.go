@@ -121,7 +121,7 @@ func (s *Server) setMyCommands(c *call) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.commands = list
-	s.changed()
+	s.rev.Grow()
 	return true, nil
 }
 
@@ -135,6 +135,6 @@ func (s *Server) deleteMyCommands(*call) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.commands = nil
-	s.changed()
+	s.rev.Grow()
 	return true, nil
 }

@@ -117,7 +117,7 @@ func (s *Server) putChat(c Chat) *chat {
 	if old != c.BotStatus {
 		s.tellMembership(ch, old)
 	}
-	s.changed()
+	s.rev.Grow()
 	return ch
 }
 

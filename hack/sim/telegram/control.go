@@ -3,23 +3,16 @@
 package telegram
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"strconv"
-	"time"
 
+	"github.com/feedbackbridge/feedbackbridge/hack/sim/control"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram/richtext"
 )
 
-const maxWait = time.Minute
-
 // routeControl adds the control API; doc.go describes it.
 func (s *Server) routeControl() {
-	routes := map[string]func(*http.Request) (any, error){
+	control.Route(s.mux, controlStatus, map[string]control.Handler{
 		"GET /sim/chats":       s.controlChats,
 		"POST /sim/chats":      s.controlAddChat,
 		"POST /sim/migrate":    s.controlMigrate,
@@ -36,70 +29,15 @@ func (s *Server) routeControl() {
 		"PUT /sim/faults":      s.controlFaults,
 		"PUT /sim/limits":      s.controlLimits,
 		"PUT /sim/token":       s.controlToken,
-	}
-	for pattern, handle := range routes {
-		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			result, err := handle(r)
-			writeControl(w, result, err)
-		})
-	}
+	})
 }
 
-func writeControl(w http.ResponseWriter, result any, err error) {
-	status := http.StatusOK
-	switch {
-	case errors.Is(err, ErrNoChat), errors.Is(err, ErrNoMessage), errors.Is(err, ErrNoButton):
-		status = http.StatusNotFound
-	case err != nil:
-		status = http.StatusBadRequest
+// controlStatus is the HTTP status of an error.
+func controlStatus(err error) int {
+	if errors.Is(err, ErrNoChat) || errors.Is(err, ErrNoMessage) || errors.Is(err, ErrNoButton) {
+		return http.StatusNotFound
 	}
-	if err != nil {
-		result = map[string]string{"error": err.Error()}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(result) // a client that has gone away is no concern of the server's
-}
-
-// readBody reads a JSON body and refuses fields that T does not have.
-func readBody[T any](r *http.Request) (body T, err error) {
-	d := json.NewDecoder(io.LimitReader(r.Body, maxBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&body); err != nil {
-		return body, fmt.Errorf("read body: %w", err)
-	}
-	return body, nil
-}
-
-// query reads numbers and durations of a URL query, and keeps the first error.
-type query struct {
-	r   *http.Request
-	err error
-}
-
-func (q *query) number(name string) int64 {
-	raw := q.r.URL.Query().Get(name)
-	if raw == "" {
-		return 0
-	}
-	n, err := strconv.ParseInt(raw, 10, 64)
-	if err != nil && q.err == nil {
-		q.err = fmt.Errorf("parameter %s: %q is not a number", name, raw)
-	}
-	return n
-}
-
-// wait returns the request's context, ended after the duration in the parameter wait.
-func (q *query) wait() (context.Context, context.CancelFunc) {
-	var d time.Duration
-	if raw := q.r.URL.Query().Get("wait"); raw != "" {
-		var err error
-		if d, err = time.ParseDuration(raw); err != nil && q.err == nil {
-			q.err = fmt.Errorf("parameter wait: %w", err)
-		}
-	}
-	return context.WithTimeout(q.r.Context(), min(max(d, 0), maxWait))
+	return http.StatusBadRequest
 }
 
 // chatView is a chat in a list.
@@ -136,7 +74,7 @@ func (s *Server) chatViews() []chatView {
 func (s *Server) controlChats(*http.Request) (any, error) { return s.chatViews(), nil }
 
 func (s *Server) controlAddChat(r *http.Request) (any, error) {
-	c, err := readBody[Chat](r)
+	c, err := control.ReadBody[Chat](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -144,10 +82,10 @@ func (s *Server) controlAddChat(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlMigrate(r *http.Request) (any, error) {
-	body, err := readBody[struct {
+	body, err := control.ReadBody[struct {
 		From int64 `json:"from"`
 		To   int64 `json:"to"`
-	}](r)
+	}](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -177,12 +115,12 @@ func (s *Server) recent(chatID, since int64, limit int) (changed []messageView, 
 }
 
 func (s *Server) controlMessages(r *http.Request) (any, error) {
-	q := query{r: r}
-	chatID, since, limit, least := q.number("chat"), q.number("since"), q.number("limit"), q.number("min")
-	ctx, cancel := q.wait()
+	q := control.Query{R: r}
+	chatID, since, limit, least := q.Number("chat"), q.Number("since"), q.Number("limit"), q.Number("min")
+	ctx, cancel := q.Wait()
 	defer cancel()
-	if q.err != nil {
-		return nil, q.err
+	if q.Err != nil {
+		return nil, q.Err
 	}
 	if least > 0 { // a wait that ends early answers with what there is
 		_, _ = s.WaitMessages(ctx, chatID, int(least))
@@ -192,7 +130,7 @@ func (s *Server) controlMessages(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlAddMessage(r *http.Request) (any, error) {
-	m, err := readBody[messageView](r)
+	m, err := control.ReadBody[messageView](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -208,10 +146,10 @@ func (s *Server) controlAddMessage(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlDelete(r *http.Request) (any, error) {
-	q := query{r: r}
-	chatID, id := q.number("chat"), q.number("id")
-	if q.err != nil {
-		return nil, q.err
+	q := control.Query{R: r}
+	chatID, id := q.Number("chat"), q.Number("id")
+	if q.Err != nil {
+		return nil, q.Err
 	}
 	if !s.Delete(chatID, int(id)) {
 		return nil, ErrNoMessage
@@ -233,12 +171,12 @@ func (s *Server) somebody(u User) (User, error) {
 }
 
 func (s *Server) controlSay(r *http.Request) (any, error) {
-	body, err := readBody[struct {
+	body, err := control.ReadBody[struct {
 		ChatID  int64  `json:"chat_id"`
 		Text    string `json:"text"`
 		By      User   `json:"by"`
 		ReplyTo int    `json:"reply_to"`
-	}](r)
+	}](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -251,13 +189,13 @@ func (s *Server) controlSay(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlPress(r *http.Request) (any, error) {
-	body, err := readBody[struct {
+	body, err := control.ReadBody[struct {
 		ChatID    int64  `json:"chat_id"`
 		MessageID int    `json:"message_id"`
 		Data      string `json:"data"`
 		By        User   `json:"by"`
 		Forged    bool   `json:"forged"`
-	}](r)
+	}](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -270,11 +208,11 @@ func (s *Server) controlPress(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlCallback(r *http.Request) (any, error) {
-	q := query{r: r}
-	ctx, cancel := q.wait()
+	q := control.Query{R: r}
+	ctx, cancel := q.Wait()
 	defer cancel()
-	if q.err != nil {
-		return nil, q.err
+	if q.Err != nil {
+		return nil, q.Err
 	}
 	answer, err := s.WaitCallbackAnswer(ctx, r.URL.Query().Get("id"))
 	return struct {
@@ -287,20 +225,14 @@ func (s *Server) controlCallback(r *http.Request) (any, error) {
 const pageMessages = 300
 
 func (s *Server) controlState(r *http.Request) (any, error) {
-	q := query{r: r}
-	chatID, since := q.number("chat"), q.number("since")
-	ctx, cancel := q.wait()
+	q := control.Query{R: r}
+	chatID, since := q.Number("chat"), q.Number("since")
+	ctx, cancel := q.Wait()
 	defer cancel()
-	if q.err != nil {
-		return nil, q.err
+	if q.Err != nil {
+		return nil, q.Err
 	}
-	var revision int64
-	_ = s.WaitFor(ctx, func() bool { // ends early with the state as it is
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		revision = s.rev
-		return revision != since
-	})
+	revision := s.rev.WaitChange(ctx, since) // ends early with the state as it is
 	messages, present := s.recent(chatID, since, pageMessages)
 	s.mu.Lock()
 	people, bot, commands := append([]User{}, s.people...), s.bot, s.commands
@@ -310,13 +242,13 @@ func (s *Server) controlState(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlRequests(r *http.Request) (any, error) {
-	q := query{r: r}
-	limit := q.number("limit")
-	return s.Requests(int(limit)), q.err
+	q := control.Query{R: r}
+	limit := q.Number("limit")
+	return s.Requests(int(limit)), q.Err
 }
 
 func (s *Server) controlFaults(r *http.Request) (any, error) {
-	faults, err := readBody[[]Fault](r)
+	faults, err := control.ReadBody[[]Fault](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +259,7 @@ func (s *Server) controlFaults(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlLimits(r *http.Request) (any, error) {
-	l, err := readBody[Limits](r)
+	l, err := control.ReadBody[Limits](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -336,9 +268,9 @@ func (s *Server) controlLimits(r *http.Request) (any, error) {
 }
 
 func (s *Server) controlToken(r *http.Request) (any, error) {
-	body, err := readBody[struct {
+	body, err := control.ReadBody[struct {
 		Token string `json:"token"`
-	}](r)
+	}](r, maxBody)
 	if err != nil {
 		return nil, err
 	}

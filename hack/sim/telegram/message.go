@@ -101,7 +101,7 @@ func (s *Server) post(c *chat, m *message) {
 		clear(c.messages[:extra]) // let go of what the array still holds
 		c.messages = c.messages[extra:]
 	}
-	m.Revision = s.changed()
+	m.Revision = s.rev.Grow()
 }
 
 // remove takes a message out of the chat.
@@ -109,7 +109,7 @@ func (s *Server) remove(c *chat, id int) bool {
 	i, ok := c.index(id)
 	if ok {
 		c.messages = slices.Delete(c.messages, i, i+1)
-		s.changed()
+		s.rev.Grow()
 	}
 	return ok
 }

@@ -200,7 +200,7 @@ func (s *Server) answerCallbackQuery(c *call) (any, error) {
 	}
 	pr.answer = &CallbackAnswer{Text: p["text"], Alert: p.bool("show_alert"), URL: p["url"], At: now}
 	s.stats.Answered++
-	s.changed()
+	s.rev.Grow()
 	return true, nil
 }
 

@@ -171,7 +171,7 @@ func (s *Server) edit(p params, change func(*message)) (any, error) {
 	}
 	changed.EditDate = s.clock()
 	changed.Edits++
-	changed.Revision = s.changed()
+	changed.Revision = s.rev.Grow()
 	ch.messages[i] = &changed
 	s.stats.Edited++
 	return ch.api(&changed, true), nil

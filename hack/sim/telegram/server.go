@@ -3,6 +3,7 @@
 package telegram
 
 import (
+	"embed"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,7 +12,14 @@ import (
 	"time"
 
 	"github.com/go-telegram/bot/models"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/sim/control"
 )
+
+// pageFiles are the page and its parts.
+//
+//go:embed page/index.html page/style.css page/page.js page/format.js page/icon.svg
+var pageFiles embed.FS
 
 // Config is what a Server starts with. The zero value works: a bot @feedback_sim_bot with the token TestToken, the
 // real clock and no limits.
@@ -66,10 +74,7 @@ type Server struct {
 	faults   []*activeFault
 	stats    Stats
 	log      requestLog
-
-	rev     int64         // revision of everything a person can see
-	change  chan struct{} // closed when rev grows, if waiters
-	waiters int
+	rev      *control.Revision // of everything a person can see
 }
 
 // New returns a Server with no chats.
@@ -96,13 +101,14 @@ func New(cfg Config) *Server {
 		clock: cfg.Clock, maxMessages: cfg.MaxMessages, done: make(chan struct{}),
 		token: cfg.Token, limits: cfg.Limits, people: slices.Clone(cfg.People),
 		bot:   User{ID: botID(cfg.Token), IsBot: true, FirstName: cfg.BotName, Username: cfg.BotUsername},
-		chats: map[int64]*chat{}, presses: map[string]*press{}, change: make(chan struct{}),
+		chats: map[int64]*chat{}, presses: map[string]*press{},
 		updates: newUpdateQueue(),
 		stats:   Stats{Methods: map[string]int64{}, Errors: map[int]int64{}, Faults: map[string]int64{}},
 	}
+	s.rev = control.NewRevision(&s.mu, s.done)
 	s.mux = http.NewServeMux()
 	s.routeControl()
-	s.routePage()
+	control.RoutePage(s.mux, pageFiles)
 	return s
 }
 
