@@ -148,6 +148,9 @@ func TestHandshakes(t *testing.T) {
 	if _, status := h.dial("good", h.url); status != http.StatusForbidden {
 		t.Errorf("status %d, want the old token refused", status)
 	}
+	if err := h.site.WaitConnection(t.Context(), 2); err != nil { // it is counted after the handshake was answered
+		t.Fatal(err)
+	}
 	if stats := h.site.Stats(); stats.Connections != 2 || stats.Refused != 6 {
 		t.Errorf("%+v", stats)
 	}
