@@ -16,6 +16,9 @@ import (
 // clockSkew is how far back a minted token's nbf lies, for sites whose clock is behind.
 const clockSkew = time.Minute
 
+// minTokenUse is how long a minted token is used at least, whatever renewBefore says; the shortest ttl is a minute.
+const minTokenUse = 10 * time.Second
+
 // tokenSpec is the token that the operator is asked to mint.
 type tokenSpec struct {
 	issuer, subject, audience string
@@ -87,7 +90,10 @@ func renewal(held string, spec tokenSpec, key signingKey, now time.Time) (why st
 	if !spec.describes(claims) {
 		return "its claims changed in the spec", time.Time{}
 	}
-	at = claims.ExpiresAt.Add(-spec.renewBefore - spread(claims.ID, spec.renewBefore/10))
+	at = claims.ExpiresAt.Add(-spec.renewBefore - spread(claims.ID, min(spec.renewBefore, spec.ttl-spec.renewBefore)/10))
+	if least := claims.IssuedAt.Add(minTokenUse); at.Before(least) {
+		at = least
+	}
 	if !now.Before(at) {
 		return "its expiry is near", time.Time{}
 	}

@@ -221,6 +221,29 @@ func TestRenewalIsSpread(t *testing.T) {
 	}
 }
 
+// A token is never due for renewal when it is made, however close renewBefore is to the ttl: it would be minted for ever.
+func TestAFreshTokenIsKept(t *testing.T) {
+	key, err := parseSigningKey("", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := testNow.Add(900 * time.Millisecond)
+	for _, tc := range []struct{ ttl, renewBefore time.Duration }{
+		{24 * time.Hour, 23 * time.Hour}, {time.Minute, 55 * time.Second}, {time.Minute, time.Minute - time.Millisecond},
+	} {
+		spec := tokenSpec{subject: "s", ttl: tc.ttl, renewBefore: tc.renewBefore}
+		for i := range 50 {
+			held, err := mint(spec, key, now, strings.Repeat("x", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if why, at := renewal(held, spec, key, now); why != "" || at.Sub(now) < 5*time.Second {
+				t.Fatalf("a fresh token of %s, renewed %s before its end, is renewed at %s: %q", tc.ttl, tc.renewBefore, at, why)
+			}
+		}
+	}
+}
+
 func TestTokenSpecDefaults(t *testing.T) {
 	tests := map[string]struct {
 		spec v1alpha1.JWTSpec
