@@ -15,7 +15,7 @@ import (
 func newTicket(f wire.Feedback, readAt time.Time) ticket.Ticket {
 	createdAt, ok := parseTime(f.CreatedAt)
 	if !ok {
-		createdAt = readAt
+		createdAt = readAt.UTC()
 	}
 	return ticket.Ticket{
 		Source:     ticket.SourceSite,
@@ -26,7 +26,7 @@ func newTicket(f wire.Feedback, readAt time.Time) ticket.Ticket {
 		Nickname:   f.Nickname,
 		Category:   f.Category,
 		Message:    f.Message,
-		CreatedAt:  createdAt.UTC(),
+		CreatedAt:  createdAt,
 	}
 }
 
@@ -43,10 +43,12 @@ var timeLayouts = []string{
 	time.DateOnly,
 }
 
-// parseTime reads an ISO 8601 time; one without a zone is UTC.
+// parseTime reads an ISO 8601 time, as UTC; one without a zone is UTC. A zone can push a time out of the years that can
+// be stored.
 func parseTime(s string) (t time.Time, ok bool) {
 	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, s); err == nil && !t.IsZero() {
+		t, err := time.Parse(layout, s)
+		if t = t.UTC(); err == nil && !t.IsZero() && t.Year() >= 0 && t.Year() <= 9999 {
 			return t, true
 		}
 	}

@@ -44,6 +44,8 @@ func TestCreatedAt(t *testing.T) {
 		"2025-13-45T99:00:00":              readAt,
 		"0001-01-01T00:00:00":              readAt,
 		"1760702400":                       readAt,
+		"9999-12-31T23:59:59-01:00":        readAt, // no JSON of Go's has a year 10000
+		"0000-01-01T00:00:00+01:00":        readAt,
 	} {
 		if got := newTicket(wire.Feedback{CreatedAt: written}, readAt).CreatedAt; !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("%q is %v, want %v", written, got, want)
