@@ -74,6 +74,24 @@ func TestResultIsSignedWithItsRequestsKeyThoughItWasRotatedSince(t *testing.T) {
 	})
 }
 
+func TestRefusalIsSignedWithItsFramesKey(t *testing.T) {
+	old, fresh := testKey(t, "first"), testKey(t, "second")
+	bubble(t, nil, func(r *rig) {
+		r.connected(1)
+		r.setCredentials(func(c *Credentials) { c.Keys = wire.NewKeyRing(fresh, old) })
+		for _, out := range []simsite.Outgoing{
+			{Data: []byte(`{"feedback_id": 1, "category": "bug", "message": "m"}`), Age: simsite.Duration(time.Hour)},
+			{Data: []byte(`{"feedback_id": 1}`)},
+		} {
+			id, err := r.site.SendOut(out)
+			r.must(err)
+			if result := r.result(id); result.OK || result.KeyID != old.ID() {
+				t.Errorf("%q is signed with %s, want the frame's key %s", result.Error, result.KeyID, old.ID())
+			}
+		}
+	})
+}
+
 func TestSameFrameAgainIsAnsweredAgainAndPostedOnce(t *testing.T) {
 	bubble(t, nil, func(r *rig) {
 		raw, err := json.Marshal(feedback(7))

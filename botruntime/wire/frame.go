@@ -67,7 +67,7 @@ func Decode(data []byte, lim Limits) (Frame, error) {
 
 // Verify checks, in this order, that a key of the ring signed the frame
 // ([ErrBadSignature]) and that now, when the frame was read, is within ttl of
-// its time ([ErrExpired]).
+// its time ([ErrExpired]; that too is answered by the frame's signature).
 func (f *NewFeedback) Verify(ring KeyRing, now time.Time, ttl time.Duration) (Signature, error) {
 	return ring.verifyFresh(f.TS, f.Nonce, &f.Data, f.Sig, now, ttl)
 }
@@ -80,7 +80,7 @@ func (r KeyRing) verifyFresh(
 		return Signature{}, err
 	}
 	if !fresh(ts, now, ttl) {
-		return Signature{}, ErrExpired
+		return signature, ErrExpired
 	}
 	return signature, nil
 }

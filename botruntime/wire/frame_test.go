@@ -218,10 +218,11 @@ func TestVerifyOrder(t *testing.T) {
 	if got, err := frame(key, testTS).Verify(ring, now, time.Minute); err != nil || got != want {
 		t.Errorf("good frame: %+v, %v", got, err)
 	}
-	if _, err := frame(key, testTS-61).Verify(ring, now, time.Minute); !errors.Is(err, ErrExpired) || Reason(err) != "Message expired" {
-		t.Errorf("old frame: %v", err)
+	got, err := frame(key, testTS-61).Verify(ring, now, time.Minute)
+	if !errors.Is(err, ErrExpired) || Reason(err) != "Message expired" || got != want {
+		t.Errorf("old frame: %+v, %v", got, err)
 	}
-	_, err := frame(mustKey(t, "foreign"), testTS-61).Verify(ring, now, time.Minute)
+	_, err = frame(mustKey(t, "foreign"), testTS-61).Verify(ring, now, time.Minute)
 	if !errors.Is(err, ErrBadSignature) || Reason(err) != "Invalid HMAC signature" {
 		t.Errorf("old frame with a bad signature: %v", err)
 	}
