@@ -159,7 +159,8 @@ func (l *Lease) write(ctx context.Context, seen *coordinationv1.Lease) error {
 		patch.Spec.LeaseTransitions = &transitions
 	}
 	report := l.tracker.Report()
-	due := reportDue(l.written, report, now.Sub(l.writtenAt))
+	// A lease that was deleted and made anew has none.
+	due := seen.Annotations[v1alpha1.AnnotationReport] == "" || reportDue(l.written, report, now.Sub(l.writtenAt))
 	if due {
 		data, err := json.Marshal(report)
 		if err != nil {

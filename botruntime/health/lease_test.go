@@ -249,6 +249,25 @@ func TestALeaseThatAnotherTookEndsTheBot(t *testing.T) {
 	})
 }
 
+func TestALeaseThatWasMadeAnewGetsTheReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := heldBy("")
+		l, _ := newLease(t, s, "pod-a")
+		stop := keep(t, l)
+		s.by(func(l *coordinationv1.Lease) { l.Annotations, l.Spec = nil, coordinationv1.LeaseSpec{} })
+		time.Sleep(renewInterval)
+		synctest.Wait()
+		s.see(func(s *leaseServer) {
+			if s.reports != 2 || s.lease.Spec.HolderIdentity == nil || *s.lease.Spec.HolderIdentity != "pod-a" {
+				t.Errorf("%d reports, lease %+v", s.reports, s.lease)
+			}
+		})
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestSomebodyElsesWriteIsNotALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := heldBy("")
