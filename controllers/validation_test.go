@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -77,6 +79,12 @@ func wrongSpecs() map[string]wrongSpec {
 		"https for a WebSocket":   {siteURL("https://shop.example/ws"), msgURL, true},
 		"no host":                 {siteURL("wss:///ws"), msgURL, true},
 		"a user name in the url":  {siteURL("wss://user@shop.example/ws"), msgURL, true},
+		"a port and no host":      {siteURL("wss://:443/ws"), msgURL, true},
+		"a port in words":         {siteURL("wss://shop.example:https/ws"), msgURL, true},
+		"a Bot API port, no host": {apiURL("https://:8081"), msgAPI, true},
+		"a chat beyond int64":     {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.ChatID = "9999999999999999999" }), msgChat, true},
+		"a Secret's path": {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.TokenSecretRef.Name = "other/telegram" }),
+			"should match", false},
 		"a fragment in the url":   {siteURL("wss://shop.example/ws#x"), msgURL, true},
 		"a blank in the url":      {siteURL("wss://shop.example/a b"), msgURL, false},
 		"the token in the url":    {siteURL("wss://shop.example/ws?a=b&token=x"), msgToken, true},
@@ -153,6 +161,31 @@ func TestStorageClassCannotChange(t *testing.T) {
 	h.must(h.client.Update(h.ctx, changed))
 }
 
+// Storage changes from the default to the pod and back by what a person writes, by either way of applying it.
+func TestStorageCanChange(t *testing.T) {
+	h := newHarness(t)
+	manifest := func(storage string) client.Patch {
+		text := fmt.Sprintf(`{"apiVersion":"feedbackbridge.dev/v1alpha1","kind":"FeedbackBridge","metadata":{"name":"shop"},"spec":{
+			"site":{"url":"wss://shop.example/ws"},
+			"credentials":{"jwt":{"tokenSecretRef":{"name":"a","key":"a"}},"hmac":{"secretRef":{"name":"a","key":"b"}}},
+			"telegram":{"tokenSecretRef":{"name":"a","key":"c"},"chatID":"1"}%s}}`, storage)
+		return client.RawPatch(types.ApplyPatchType, []byte(text))
+	}
+	bridge := &v1alpha1.FeedbackBridge{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: h.namespace}}
+	for _, storage := range []string{"", `,"storage":{"ephemeral":{}}`, `,"storage":{"persistentVolumeClaim":{}}`, `,"storage":{"ephemeral":{}}`, ""} {
+		if err := h.client.Patch(h.ctx, bridge, manifest(storage), client.FieldOwner("person")); err != nil {
+			t.Errorf("%q: %v", storage, err)
+		}
+	}
+	h.must(h.client.Delete(h.ctx, bridge))
+	created := h.goodBridge("shop")
+	h.must(h.client.Create(h.ctx, created))
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"storage":{"ephemeral":{}}}}`))
+	if err := h.client.Patch(h.ctx, created, patch); err != nil {
+		t.Errorf("as kubectl apply does it: %v", err)
+	}
+}
+
 // Good specs at the edges of the rules are accepted by both.
 func TestGoodSpecsAreAccepted(t *testing.T) {
 	h := newHarness(t)
@@ -160,6 +193,7 @@ func TestGoodSpecsAreAccepted(t *testing.T) {
 		"the least":                func(*v1alpha1.FeedbackBridge) {},
 		"the longest name":         func(b *v1alpha1.FeedbackBridge) { b.Name = strings.Repeat("x", 50) },
 		"a query and a port":       siteURL("wss://shop.example:8443/ws?room=a"),
+		"an IPv6 address, no port": siteURL("wss://[2001:db8::1]"),
 		"a query without path":     siteURL("wss://shop.example?room=a"),
 		"an IPv6 address":          siteURL("wss://[2001:db8::1]:8443/ws"),
 		"a query that ends tokens": siteURL("wss://shop.example/ws?tokens=a"),
@@ -262,6 +296,10 @@ func TestDefaultsEqualTheCRDs(t *testing.T) {
 			h.must(h.client.Create(h.ctx, fromServer, client.DryRunAll))
 			bridge.SetDefaults()
 			equalQuantities := cmp.Comparer(func(a, b resource.Quantity) bool { return a.Cmp(b) == 0 })
+			// A storage that is not given stays absent in the API server, so that another can take its place.
+			if fromServer.Spec.Storage == (v1alpha1.StorageSpec{}) {
+				fromServer.Spec.Storage = bridge.Spec.Storage
+			}
 			if diff := cmp.Diff(fromServer.Spec.Storage, bridge.Spec.Storage, equalQuantities); diff != "" {
 				t.Errorf("storage: the API server (-) and SetDefaults (+) differ:\n%s", diff)
 			}
@@ -303,6 +341,7 @@ func TestTheOperatorChecksWhatTheCRDCannot(t *testing.T) {
 	h.settle("shop")
 	for name, change := range map[string]func(*v1alpha1.FeedbackBridgeSpec){
 		"a time zone that does not exist": func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.TimeZone = "Mars/Olympus" },
+		"a port that does not exist":      func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.URL = "wss://shop.example:99999/ws" },
 		"a Secret named as the bot's own": func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.TokenSecretRef.Name = "shop-bot" },
 	} {
 		var before, after corev1.ConfigMap

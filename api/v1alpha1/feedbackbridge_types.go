@@ -67,9 +67,9 @@ type FeedbackBridgeSpec struct {
 	// +required
 	Telegram TelegramSpec `json:"telegram,omitzero"`
 
-	// storage is where the bot keeps tickets, results and updates that are not finished.
+	// storage is where the bot keeps tickets, results and updates that are not finished; a persistentVolumeClaim of 1Gi
+	// unless given.
 	// +optional
-	// +kubebuilder:default={persistentVolumeClaim: {}}
 	Storage StorageSpec `json:"storage,omitzero"`
 
 	// runtime is how the bot's pod is run.
@@ -83,6 +83,7 @@ type SecretKeyRef struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name,omitempty"`
 
 	// key is the key in the Secret's data.
@@ -113,7 +114,7 @@ type SiteSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=6
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.matches('^wss?://[^/?#@\\\\s]+([/?][^#\\\\s]*)?$')",message="url must be a WebSocket address such as wss://shop.example/ws/feedback-bot, without user name or fragment"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^wss?://(\\\\[[^/?#@\\\\]\\\\s]+\\\\]|[^/?#@:\\\\[\\\\]\\\\s]+)(:[0-9]{1,5})?([/?][^#\\\\s]*)?$')",message="url must be a WebSocket address such as wss://shop.example/ws/feedback-bot, without user name or fragment"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[?&]token=')",message="url must not carry the token: put the token into a Secret and name it in credentials.jwt"
 	URL string `json:"url,omitempty"`
 
@@ -262,14 +263,14 @@ type TelegramSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[1-9][0-9]{0,18}$')",message="chatID must be the chat's numeric id in quotes, such as \"-1001234567890\"; add the bot to the group and run its doctor command to see it"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[1-9][0-9]{0,17}$')",message="chatID must be the chat's numeric id in quotes, such as \"-1001234567890\"; add the bot to the group and run its doctor command to see it"
 	ChatID string `json:"chatID,omitempty"`
 
 	// apiURL is the Bot API server.
 	// +optional
 	// +kubebuilder:default="https://api.telegram.org"
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@\\\\s]+(/[^?#\\\\s]*)?$')",message="apiURL must be the address of a Bot API server such as https://api.telegram.org, without user name, query or fragment"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://(\\\\[[^/?#@\\\\]\\\\s]+\\\\]|[^/?#@:\\\\[\\\\]\\\\s]+)(:[0-9]{1,5})?(/[^?#\\\\s]*)?$')",message="apiURL must be the address of a Bot API server such as https://api.telegram.org, without user name, query or fragment"
 	APIURL string `json:"apiURL,omitempty"`
 
 	// allowInsecure admits an http:// apiURL. The bot's token then crosses the network in the clear.

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
 
-var chatIDPattern = regexp.MustCompile(`^-?[1-9][0-9]{0,18}$`)
+// chatIDPattern admits what fits into 64 bits; Telegram's ids have at most 52.
+var chatIDPattern = regexp.MustCompile(`^-?[1-9][0-9]{0,17}$`)
 
 // Validate checks a manifest that comes from a file, after SetDefaults, for what the bot depends on. Objects from an
 // API server have passed the CRD's own, stricter rules, and need only the checks that CEL cannot do.
@@ -38,8 +40,10 @@ func isTrue(b *bool) bool { return b != nil && *b }
 func validateURL(field, value, secure, insecure string, allowInsecure bool) error {
 	u, err := url.Parse(value)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
 		return fmt.Errorf("%s: write an address such as %s://host/path, without user name or fragment", field, secure)
+	case !validPort(u.Port()):
+		return fmt.Errorf("%s: the port must be between 1 and 65535", field)
 	case u.Scheme == secure, u.Scheme == insecure && allowInsecure:
 		return nil
 	case u.Scheme == insecure:
@@ -47,6 +51,12 @@ func validateURL(field, value, secure, insecure string, allowInsecure bool) erro
 	default:
 		return fmt.Errorf("%s: must start with %s://", field, secure)
 	}
+}
+
+// validPort is whether a URL's port, which may be left out, can be dialled.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || (err == nil && n > 0)
 }
 
 func validateNoToken(siteURL string) error {

@@ -110,8 +110,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: storage
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.StorageSpec
-      default:
-        persistentVolumeClaim: {}
     - name: suspend
       type:
         scalar: boolean

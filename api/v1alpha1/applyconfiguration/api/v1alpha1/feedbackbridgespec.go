@@ -17,7 +17,8 @@ type FeedbackBridgeSpecApplyConfiguration struct {
 	Credentials *CredentialsSpecApplyConfiguration `json:"credentials,omitempty"`
 	// telegram is the chat that tickets are posted to.
 	Telegram *TelegramSpecApplyConfiguration `json:"telegram,omitempty"`
-	// storage is where the bot keeps tickets, results and updates that are not finished.
+	// storage is where the bot keeps tickets, results and updates that are not finished; a persistentVolumeClaim of 1Gi
+	// unless given.
 	Storage *StorageSpecApplyConfiguration `json:"storage,omitempty"`
 	// runtime is how the bot's pod is run.
 	Runtime *RuntimeSpecApplyConfiguration `json:"runtime,omitempty"`
