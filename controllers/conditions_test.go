@@ -26,7 +26,7 @@ func testObservation(t *testing.T) *observation {
 	return &observation{
 		bridge: bridge, now: testNow,
 		deployment: &appsv1.Deployment{},
-		health:     healthOf(testLease(t, testNow, goodReport(testNow)), testNow),
+		health:     healthOf(testLease(t, testNow, goodReport(testNow)), testNow, testNow),
 	}
 }
 
@@ -37,7 +37,7 @@ func (o *observation) at(t *testing.T, age time.Duration, change func(*v1alpha1.
 	if change != nil {
 		change(&report)
 	}
-	o.health = healthOf(testLease(t, testNow.Add(-age), report), testNow)
+	o.health = healthOf(testLease(t, testNow.Add(-age), report), testNow.Add(-age), testNow)
 }
 
 func invalidError() error {

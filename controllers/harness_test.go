@@ -57,10 +57,12 @@ type harness struct {
 	client    client.Client
 	namespace string
 	clock     *fakeClock
-	ctx       context.Context
-	mgr       ctrl.Manager
-	operator  *Reconciler
-	events    *events.FakeRecorder
+	// botAhead is how far the bot's clock is ahead of the operator's.
+	botAhead time.Duration
+	ctx      context.Context
+	mgr      ctrl.Manager
+	operator *Reconciler
+	events   *events.FakeRecorder
 }
 
 // newHarness makes the namespace and the operator, which does nothing before run or reconcile is called.
@@ -274,7 +276,7 @@ func (h *harness) beat(bridge string, report *v1alpha1.BotReport) {
 	before := lease.DeepCopy()
 	lease.Spec.HolderIdentity = new(v1alpha1.BotName(bridge) + "-abc")
 	lease.Spec.LeaseDurationSeconds = new(int32(30))
-	lease.Spec.RenewTime = new(metav1.NewMicroTime(h.clock.Now()))
+	lease.Spec.RenewTime = new(metav1.NewMicroTime(h.clock.Now().Add(h.botAhead)))
 	if report != nil {
 		text, err := json.Marshal(report)
 		h.must(err)

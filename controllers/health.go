@@ -37,17 +37,18 @@ type health struct {
 	report *v1alpha1.BotReport
 	// pod is the active bot.
 	pod string
-	// heartbeat is when the bot last renewed its Lease; zero where it never did.
+	// heartbeat is when the bot last renewed its Lease, by its own clock; zero where it never did.
 	heartbeat time.Time
-	// staleAt is when the heartbeat becomes stale, or became so; zero where there was none.
+	// staleAt is when the heartbeat becomes stale, or became so; zero where none was heard.
 	staleAt time.Time
 	// fresh is whether a bot holds the Lease and its heartbeat is not stale.
 	fresh bool
 }
 
-// healthOf reads a Lease. A heartbeat is stale one and a half lease durations after it by the operator's clock: with
-// the bot's 30 s, a bot that died shows within a minute.
-func healthOf(lease *coordinationv1.Lease, now time.Time) health {
+// healthOf reads a Lease whose heartbeat was heard at a time of the operator's clock, or never (the zero time). A
+// heartbeat is stale one and a half lease durations after it was heard: with the bot's 30 s, a bot that died shows
+// within a minute. The bot's clock may be wrong, and counts for nothing.
+func healthOf(lease *coordinationv1.Lease, heard, now time.Time) health {
 	if lease == nil {
 		return health{}
 	}
@@ -58,14 +59,21 @@ func healthOf(lease *coordinationv1.Lease, now time.Time) health {
 	if lease.Spec.RenewTime == nil || h.pod == "" {
 		return h
 	}
+	h.heartbeat = lease.Spec.RenewTime.Time
+	if !heard.IsZero() {
+		h.staleAt = staleAt(lease, heard)
+		h.fresh = now.Before(h.staleAt)
+	}
+	return h
+}
+
+// staleAt is when a heartbeat that was heard becomes stale.
+func staleAt(lease *coordinationv1.Lease, heard time.Time) time.Time {
 	duration := defaultLeaseDuration
 	if s := lease.Spec.LeaseDurationSeconds; s != nil && *s > 0 && *s <= 600 {
 		duration = time.Duration(*s) * time.Second
 	}
-	h.heartbeat = lease.Spec.RenewTime.Time
-	h.staleAt = h.heartbeat.Add(duration * 3 / 2)
-	h.fresh = now.Before(h.staleAt)
-	return h
+	return heard.Add(duration * 3 / 2)
 }
 
 // parseReport reads a report, and makes it fit for the status and for metrics. It is nil where it cannot be read.
@@ -137,18 +145,12 @@ func truncate(s string, n int) string {
 	return s[:n] + ellipsis
 }
 
-// isNews is whether a Lease's change is more than a heartbeat: another report, another bot, the first heartbeat or one
-// after a silence, or a change of what the operator owns in it.
+// isNews is whether a Lease's change is more than a heartbeat: another report, another bot, the first heartbeat, or
+// a change of what the operator owns in it.
 func isNews(before, after *coordinationv1.Lease) bool {
 	b, a := before.DeepCopy(), after.DeepCopy()
 	for _, l := range []*coordinationv1.Lease{b, a} {
 		l.Spec.RenewTime, l.ResourceVersion, l.ManagedFields = nil, "", nil
 	}
-	if !equality.Semantic.DeepEqual(b, a) {
-		return true
-	}
-	if after.Spec.RenewTime == nil {
-		return before.Spec.RenewTime != nil
-	}
-	return !healthOf(before, after.Spec.RenewTime.Time).fresh
+	return !equality.Semantic.DeepEqual(b, a) || (before.Spec.RenewTime == nil) != (after.Spec.RenewTime == nil)
 }

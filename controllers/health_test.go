@@ -43,10 +43,15 @@ func TestHealthOf(t *testing.T) {
 		fresh  bool
 		report bool
 	}{
-		"just renewed":             {nil, 0, true, true},
-		"late":                     {nil, 44 * time.Second, true, true},
-		"stale within a minute":    {nil, 45 * time.Second, false, true},
-		"the bot's clock is ahead": {nil, -10 * time.Second, true, true},
+		"just renewed":          {nil, 0, true, true},
+		"late":                  {nil, 44 * time.Second, true, true},
+		"stale within a minute": {nil, 45 * time.Second, false, true},
+		"the bot's clock is ahead": {func(l *coordinationv1.Lease) {
+			l.Spec.RenewTime = new(metav1.NewMicroTime(testNow.Add(time.Hour)))
+		}, 45 * time.Second, false, true},
+		"the bot's clock is behind": {func(l *coordinationv1.Lease) {
+			l.Spec.RenewTime = new(metav1.NewMicroTime(testNow.Add(-time.Hour)))
+		}, 44 * time.Second, true, true},
 		"released":                 {func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = new("") }, 0, false, true},
 		"never held":               {func(l *coordinationv1.Lease) { l.Spec = coordinationv1.LeaseSpec{} }, 0, false, true},
 		"a duration of its own":    {func(l *coordinationv1.Lease) { l.Spec.LeaseDurationSeconds = new(int32(10)) }, 15 * time.Second, false, true},
@@ -63,13 +68,13 @@ func TestHealthOf(t *testing.T) {
 			if tc.change != nil {
 				tc.change(lease)
 			}
-			h := healthOf(lease, testNow.Add(tc.age))
+			h := healthOf(lease, testNow, testNow.Add(tc.age))
 			if h.fresh != tc.fresh || (h.report != nil) != tc.report {
 				t.Errorf("fresh is %t, a report is there: %t; want %t and %t", h.fresh, h.report != nil, tc.fresh, tc.report)
 			}
 		})
 	}
-	if h := healthOf(nil, testNow); h != (health{}) {
+	if h := healthOf(nil, testNow, testNow); h != (health{}) {
 		t.Errorf("no Lease is taken for %+v", h)
 	}
 }
@@ -79,10 +84,7 @@ func TestIsNews(t *testing.T) {
 		change func(*coordinationv1.Lease)
 		want   bool
 	}{
-		"a heartbeat": {func(*coordinationv1.Lease) {}, false},
-		"a heartbeat after a silence": {func(l *coordinationv1.Lease) {
-			l.Spec.RenewTime = new(metav1.NewMicroTime(testNow.Add(time.Minute)))
-		}, true},
+		"a heartbeat":              {func(*coordinationv1.Lease) {}, false},
 		"the heartbeat taken away": {func(l *coordinationv1.Lease) { l.Spec.RenewTime = nil }, true},
 		"another report":           {func(l *coordinationv1.Lease) { l.Annotations[v1alpha1.AnnotationReport] += " " }, true},
 		"another bot":              {func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = new("shop-bot-def") }, true},

@@ -35,6 +35,34 @@ func TestSilenceAndReturn(t *testing.T) {
 	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
 
+// Clocks that differ by an hour make no bot dead that lives, nor one alive that is dead; a new operator's first look
+// neither.
+func TestTheBotsClockDoesNotMatter(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"behind": -time.Hour, "ahead": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			h.botAhead = ahead
+			h.createBridge("shop")
+			h.run()
+			h.settle("shop")
+			h.operator.memory.forget(h.key("shop"))
+			h.clock.advance(10 * time.Second)
+			h.poke("shop")
+			h.beat("shop", nil)
+			h.changeSpec("shop", func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.AdminURL = "https://shop.example" })
+			h.condition("shop", v1alpha1.ConditionSiteConnected, metav1.ConditionTrue, v1alpha1.ReasonConnected)
+			h.clock.advance(46 * time.Second)
+			h.poke("shop")
+			h.condition("shop", v1alpha1.ConditionSiteConnected, metav1.ConditionUnknown, v1alpha1.ReasonHeartbeatStale)
+			h.operator.memory.forget(h.key("shop"))
+			h.changeSpec("shop", func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.AdminURL = "" })
+			h.condition("shop", v1alpha1.ConditionSiteConnected, metav1.ConditionUnknown, v1alpha1.ReasonHeartbeatStale)
+			h.beat("shop", nil)
+			h.condition("shop", v1alpha1.ConditionSiteConnected, metav1.ConditionTrue, v1alpha1.ReasonConnected)
+		})
+	}
+}
+
 // The site's trouble is the site's alone: the workload stays available.
 func TestSiteDownIsNotTheWorkloadsFault(t *testing.T) {
 	h := newHarness(t).run()
@@ -63,6 +91,7 @@ func TestTheNextLookIsWhenTheHeartbeatEnds(t *testing.T) {
 	request := ctrl.Request{NamespacedName: h.key("shop")}
 	h.reconcileUntilQuiet(request)
 	h.beat("shop", new(goodReport(h.clock.Now())))
+	h.reconcileWhenCached(request, v1alpha1.TicketsStatus{})
 	h.clock.advance(15 * time.Second)
 	result := h.reconcileWhenCached(request, v1alpha1.TicketsStatus{})
 	if want := 30*time.Second + timerSlack; result.RequeueAfter != want {

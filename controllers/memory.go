@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -20,11 +21,39 @@ type recall struct {
 	countersAt time.Time
 }
 
-// memory is what is remembered of all bridges. The work queue never runs one bridge twice at a time, so an entry has
-// one user; only the map needs the lock.
+// heartbeat is a renewTime of a bot's Lease, and when the operator first saw it by its own clock; zero for never.
+type heartbeat struct{ renewed, heard time.Time }
+
+// memory is what is remembered of all bridges. The work queue never runs one bridge twice at a time, so a recall has
+// one user; only the maps need the lock.
 type memory struct {
-	mu      sync.Mutex
-	bridges map[types.NamespacedName]*recall
+	mu         sync.Mutex
+	bridges    map[types.NamespacedName]*recall
+	heartbeats map[types.NamespacedName]heartbeat
+}
+
+// hear notes the heartbeat of a Lease that is seen now, and returns when it was heard, and the one before it. A
+// heartbeat of which nothing is remembered counts as heard at first.
+func (m *memory) hear(bridge types.NamespacedName, lease *coordinationv1.Lease, first, now time.Time) (at, before time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var renewed time.Time
+	if lease.Spec.RenewTime != nil {
+		renewed = lease.Spec.RenewTime.Time
+	}
+	known, ok := m.heartbeats[bridge]
+	next := known
+	switch {
+	case !ok:
+		next = heartbeat{renewed, first}
+	case !known.renewed.Equal(renewed):
+		next = heartbeat{renewed, now}
+	}
+	if m.heartbeats == nil {
+		m.heartbeats = map[types.NamespacedName]heartbeat{}
+	}
+	m.heartbeats[bridge] = next
+	return next.heard, known.heard
 }
 
 func (m *memory) of(bridge types.NamespacedName) *recall {
@@ -45,4 +74,5 @@ func (m *memory) forget(bridge types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.bridges, bridge)
+	delete(m.heartbeats, bridge)
 }

@@ -78,7 +78,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	for i := range bridges.Items {
 		b := &bridges.Items[i]
 		lease := byName[types.NamespacedName{Namespace: b.Namespace, Name: v1alpha1.BotName(b.Name)}]
-		collectBridge(ch, b, healthOf(lease, now))
+		collectBridge(ch, b, healthOf(lease, time.Time{}, now))
 	}
 }
 

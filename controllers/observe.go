@@ -52,11 +52,22 @@ func (r *Reconciler) observe(ctx context.Context, bridge *v1alpha1.FeedbackBridg
 	var lease coordinationv1.Lease
 	switch err := r.Get(ctx, key, &lease); {
 	case err == nil:
-		o.health = healthOf(&lease, o.now)
+		heard, _ := r.memory.hear(client.ObjectKeyFromObject(bridge), &lease, lastKnownAlive(bridge, o.now), o.now)
+		o.health = healthOf(&lease, heard, o.now)
 	case !apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("read the Lease: %w", err)
 	}
 	return o, nil
+}
+
+// lastKnownAlive is when an operator that has just started takes a heartbeat for heard: now where its predecessor took
+// the bot for alive, else never. A live bot is heard again in seconds, a dead one found out in less than a minute.
+func lastKnownAlive(b *v1alpha1.FeedbackBridge, now time.Time) time.Time {
+	c := b.Status.Connection
+	if c == nil || c.State == v1alpha1.ConnectionUnknown || c.State == v1alpha1.ConnectionSuspended {
+		return time.Time{}
+	}
+	return now
 }
 
 // specProblem is what the CRD's own rules cannot check.

@@ -189,7 +189,7 @@ func (h *harness) reconcileWhenCached(request ctrl.Request, tickets v1alpha1.Tic
 	h.eventually("the cache catches up", func() error {
 		var lease coordinationv1.Lease
 		h.must(h.operator.Get(h.ctx, bot, &lease))
-		if r := healthOf(&lease, h.clock.Now()).report; r == nil || r.Tickets.Received != tickets.Received {
+		if r := healthOf(&lease, time.Time{}, h.clock.Now()).report; r == nil || r.Tickets.Received != tickets.Received {
 			return fmt.Errorf("it has the report %+v", r)
 		}
 		var bridge v1alpha1.FeedbackBridge

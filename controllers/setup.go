@@ -124,7 +124,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.bridgesOfSecret), builder.OnlyMetadata)
 	for _, child := range childTypes() {
 		if _, isLease := child.(*coordinationv1.Lease); isLease {
-			b.Watches(child, handler.EnqueueRequestsFromMapFunc(bridgeOfChild), builder.WithPredicates(leaseNews()))
+			b.Watches(child, handler.EnqueueRequestsFromMapFunc(bridgeOfChild), builder.WithPredicates(r.leaseNews()))
 			continue
 		}
 		b.Watches(child, handler.EnqueueRequestsFromMapFunc(bridgeOfChild))
@@ -160,11 +160,17 @@ func (r *Reconciler) bridgesOfSecret(ctx context.Context, secret client.Object) 
 	return requests
 }
 
-// leaseNews lets an update of a Lease pass when it says more than that the bot still lives.
-func leaseNews() predicate.Predicate {
+// leaseNews notes every heartbeat, and lets an update of a Lease pass when it says more than that the bot still lives.
+func (r *Reconciler) leaseNews() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e crevent.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*coordinationv1.Lease)
 		after, ok2 := e.ObjectNew.(*coordinationv1.Lease)
-		return !ok || !ok2 || isNews(before, after)
+		if !ok || !ok2 {
+			return true
+		}
+		now := r.Now()
+		bridge := types.NamespacedName{Namespace: after.Namespace, Name: after.Labels[v1alpha1.LabelBridge]}
+		_, heard := r.memory.hear(bridge, after, now, now)
+		return isNews(before, after) || !now.Before(staleAt(before, heard))
 	}}
 }
