@@ -18,7 +18,7 @@ import (
 // callTimeout bounds a call; lastCall bounds what is left of it when the bot is to stop.
 const (
 	callTimeout = 30 * time.Second
-	lastCall    = 5 * time.Second
+	lastCall    = 4 * time.Second
 )
 
 // delivery is one claimed job on its way to Telegram.

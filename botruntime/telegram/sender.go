@@ -186,18 +186,21 @@ func (c *chat) advance(ctx context.Context, done *store.Outcome, claim bool) *st
 	}
 	retry := backoff{jitter: c.cfg.Rand}
 	for {
+		stopping := ctx.Err() != nil
 		job, err := c.advanceOnce(ctx, done, claim)
 		switch {
 		case err == nil:
 			return job
-		case ctx.Err() != nil:
+		case stopping:
 			if done != nil {
 				c.log.Error("cannot record what Telegram said; the message may be repeated", "job", done.Seq, "err", err)
 			}
 			return nil
 		}
-		c.log.Error("cannot record or claim a job", "err", err)
-		_ = pause(ctx, retry.next(), nil)
+		if ctx.Err() == nil {
+			c.log.Error("cannot record or claim a job", "err", err)
+			_ = pause(ctx, retry.next(), nil)
+		}
 	}
 }
 
@@ -241,9 +244,9 @@ func (c *chat) deliver(ctx context.Context, job *store.Job, place slot) (done *s
 			if done := d.released(); done != nil {
 				return done, wait, wake
 			}
-			_ = pause(ctx, wait, wake)
+			err = pause(ctx, wait, wake)
 		}
-		if place.acquire(ctx) != nil {
+		if err != nil || place.acquire(ctx) != nil {
 			return nil, 0, nil // claimed it stays, and the next claim says that it may have been sent
 		}
 	}
