@@ -147,6 +147,26 @@ func TestFloodOfBadFramesIsBounded(t *testing.T) {
 	})
 }
 
+// A long id makes a long answer: those that wait for a site that reads nothing are bounded by their size, too.
+func TestFloodOfLongIDsIsBounded(t *testing.T) {
+	bubble(t, nil, func(r *rig) {
+		r.connected(1)
+		r.site.SetFaults(simsite.Faults{StopReading: true})
+		const frames = answersQueued / 4
+		frame := []byte(`{"type":"new_feedback","id":"` + strings.Repeat("x", answersSize/8) + `"}`)
+		for range frames {
+			r.must(r.site.SendRaw(websocket.TextMessage, frame))
+		}
+		synctest.Wait()
+		// Eight are being written, and eight wait.
+		if got := r.health.count(RefusedUnanswered); got < frames-2*8 {
+			t.Errorf("%d answers of %d were dropped", got, frames)
+		}
+		r.site.SetFaults(simsite.Faults{})
+		r.delivered(1)
+	})
+}
+
 func TestPingsAreAnswered(t *testing.T) {
 	bubble(t, func(site *simsite.Config, _ *Config) { site.PingInterval = time.Second }, func(r *rig) {
 		start := time.Now()

@@ -4,6 +4,7 @@ package site
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -16,6 +17,9 @@ const (
 	writeTimeout = 10 * time.Second
 	// answersQueued is how many refusals and pongs may wait for a site that sends faster than it reads.
 	answersQueued = 256
+	// answersSize is how many bytes of them may wait for one more to be queued: an answer repeats the id of its frame,
+	// which may be nearly as long as a frame may be.
+	answersSize = 1 << 20
 )
 
 // message is a WebSocket message or control frame.
@@ -30,6 +34,7 @@ func textMessage(data []byte) message { return message{websocket.TextMessage, da
 type writer struct {
 	link    *link
 	answers chan message   // from the reader, which must never wait for the site to read
+	size    atomic.Int64   // the answers' bytes
 	batches chan []message // from the pump
 }
 
@@ -39,8 +44,12 @@ func newWriter(l *link) *writer {
 
 // offer queues an answer; it is dropped where too many wait, and false says so.
 func (w *writer) offer(m message) bool {
+	if w.size.Load() >= answersSize {
+		return false
+	}
 	select {
 	case w.answers <- m:
+		w.size.Add(int64(len(m.data)))
 		return true
 	default:
 		return false
@@ -91,10 +100,12 @@ func awaitEnd(ctx context.Context) {
 
 // waiting is an answer and those that wait behind it.
 func (w *writer) waiting(first message) []message {
-	batch := []message{first}
-	for len(w.answers) > 0 && len(batch) < answersQueued {
-		batch = append(batch, <-w.answers)
+	batch, size := []message{first}, len(first.data)
+	for len(w.answers) > 0 && len(batch) < answersQueued && size < answersSize {
+		m := <-w.answers
+		batch, size = append(batch, m), size+len(m.data)
 	}
+	w.size.Add(-int64(size))
 	return batch
 }
 
