@@ -34,7 +34,7 @@ var (
 	noChat    = []string{"chat not found", "peer_id_invalid", "chat_id_invalid", "channel_private"}
 	migrated  = []string{"upgraded to a supergroup"}
 	noRights  = []string{"not enough rights", "have no rights", "need administrator rights", "chat_write_forbidden",
-		"chat_send_plain_forbidden", "chat_restricted", "chat_admin_required", "user_banned_in_channel"}
+		"chat_send_plain_forbidden", "chat_restricted", "chat_admin_required", "user_banned_in_channel", "topic_closed"}
 )
 
 // judge reads an error of a call about a chat.
