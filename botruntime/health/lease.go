@@ -21,6 +21,8 @@ const (
 	leaseDuration = 30 * time.Second
 	renewInterval = 10 * time.Second
 	retryInterval = 2 * time.Second
+	// changeInterval is how soon after a write a changed state is written: one that flaps must not flood the API server.
+	changeInterval = time.Second
 	// countersInterval is how often counters that changed are written when no state did.
 	countersInterval = 30 * time.Second
 	// releaseTimeout bounds the goodbye of a bot that ends.
@@ -103,11 +105,17 @@ func (o *observation) free(lease *coordinationv1.Lease, identity string, now tim
 func (l *Lease) Keep(ctx context.Context) error {
 	renew := time.NewTimer(renewInterval)
 	defer renew.Stop()
+	changed := l.tracker.Changed() // nil for a changeInterval after each write
+	rest := time.NewTimer(changeInterval)
+	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return l.release(context.WithoutCancel(ctx))
-		case <-l.tracker.Changed():
+		case <-rest.C:
+			changed = l.tracker.Changed()
+			continue
+		case <-changed:
 		case <-renew.C:
 		}
 		interval := renewInterval
@@ -119,6 +127,8 @@ func (l *Lease) Keep(ctx context.Context) error {
 			interval = retryInterval
 		}
 		renew.Reset(interval)
+		changed = nil
+		rest.Reset(changeInterval)
 	}
 }
 

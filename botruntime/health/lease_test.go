@@ -215,6 +215,31 @@ func TestStatesAreWrittenAtOnceAndCountersSeldom(t *testing.T) {
 	})
 }
 
+func TestAStateThatFlapsDoesNotFloodTheAPIServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := heldBy("")
+		l, tracker := newLease(t, s, "pod-a")
+		stop := keep(t, l)
+		for i := range 1001 { // as the key of a site whose workers adopt a new one at different times
+			tracker.SiteKey([]string{"old", "new"}[i%2])
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(changeInterval)
+		synctest.Wait()
+		s.see(func(s *leaseServer) {
+			if s.patches > 15 {
+				t.Errorf("%d writes in 11 s", s.patches)
+			}
+		})
+		if l.written.SiteKeyID != "old" {
+			t.Errorf("the last state is not written, but %q", l.written.SiteKeyID)
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestTheBotWorksOnWhileTheAPIServerIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := heldBy("")
