@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,7 +98,7 @@ func run(ctx context.Context, f files, leaseName string) (err error) {
 		if err != nil {
 			return err
 		}
-		parts.start("lease", lease.Keep)
+		parts.startLast("lease", lease.Keep)
 	}
 	return startPeers(parts, settings, creds, st, tracker, log)
 }
@@ -195,37 +194,4 @@ func newLogger(level v1alpha1.LogLevel) *slog.Logger {
 		l = slog.LevelInfo // a checked manifest has a level that slog knows
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l}))
-}
-
-// group runs the bot's parts. The end of any one, or of the context, ends them all.
-type group struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-
-	mu   sync.Mutex
-	errs []error
-}
-
-func newGroup(ctx context.Context) *group {
-	ctx, cancel := context.WithCancel(ctx)
-	return &group{ctx: ctx, cancel: cancel}
-}
-
-func (g *group) start(name string, part func(context.Context) error) {
-	g.wg.Go(func() {
-		defer g.cancel()
-		if err := part(g.ctx); err != nil && !errors.Is(err, context.Canceled) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.errs = append(g.errs, fmt.Errorf("%s: %w", name, err))
-		}
-	})
-}
-
-// wait waits for the end of all parts and returns their errors.
-func (g *group) wait() error {
-	g.wg.Wait()
-	g.cancel()
-	return errors.Join(g.errs...)
 }

@@ -100,8 +100,8 @@ func (o *observation) free(lease *coordinationv1.Lease, identity string, now tim
 	return now.Sub(o.at) >= duration
 }
 
-// Keep renews an acquired lease and writes the report until ctx ends; then it releases the lease. While the API server
-// cannot be reached the bot works on. ErrLeaseLost ends it.
+// Keep renews an acquired lease and writes the report until ctx ends; then it releases the lease, if it can: otherwise the
+// lease runs out. While the API server cannot be reached the bot works on. ErrLeaseLost ends it.
 func (l *Lease) Keep(ctx context.Context) error {
 	renew := time.NewTimer(renewInterval)
 	defer renew.Stop()
@@ -111,7 +111,10 @@ func (l *Lease) Keep(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return l.release(context.WithoutCancel(ctx))
+			if err := l.release(context.WithoutCancel(ctx)); err != nil {
+				l.log.Warn("the lease is not released; another bot waits until it has run out", "error", err)
+			}
+			return nil
 		case <-rest.C:
 			changed = l.tracker.Changed()
 			continue

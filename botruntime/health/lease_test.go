@@ -260,6 +260,18 @@ func TestTheBotWorksOnWhileTheAPIServerIsAway(t *testing.T) {
 	})
 }
 
+func TestABotEndsWellWhenItCannotReleaseItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := heldBy("")
+		l, _ := newLease(t, s, "pod-a")
+		stop := keep(t, l)
+		s.see(func(s *leaseServer) { s.down = true })
+		if err := stop(); err != nil {
+			t.Fatalf("the end of a bot whose API server is away: %v", err)
+		}
+	})
+}
+
 func TestALeaseThatAnotherTookEndsTheBot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := heldBy("")

@@ -33,7 +33,7 @@ func NewTracker(version string, now func() time.Time, tickets func() v1alpha1.Ti
 		report: v1alpha1.BotReport{
 			Version:       version,
 			StartedAt:     started,
-			Site:          v1alpha1.PeerReport{Reason: v1alpha1.ReasonConnecting, Since: started},
+			Site:          v1alpha1.PeerReport{Reason: v1alpha1.ReasonConnecting, Message: "not begun yet: the bot waits for its lease", Since: started},
 			Telegram:      v1alpha1.PeerReport{Reason: v1alpha1.ReasonChecking, Since: started},
 			FramesRefused: map[string]int64{},
 		},
