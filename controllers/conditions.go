@@ -109,7 +109,11 @@ func readyVerdict(o *observation, creds, workload, site, telegram verdict) verdi
 	case !isPassing(o.applied.err):
 		return verdict{metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, applyMessage(o.applied.err)}
 	}
-	for _, v := range []verdict{creds, workload, site, telegram} {
+	causes := []verdict{creds, workload, site, telegram}
+	if o.isRollingOut() && workload.status == metav1.ConditionTrue {
+		causes = []verdict{creds, {metav1.ConditionFalse, v1alpha1.ReasonProgressing, "The bot is being replaced, for the spec changed."}}
+	}
+	for _, v := range causes {
 		if v.status != metav1.ConditionTrue {
 			return verdict{metav1.ConditionFalse, v.reason, v.message}
 		}
@@ -139,6 +143,8 @@ func stalledVerdict(o *observation, ready, workload, site, telegram verdict) ver
 		return stalled
 	case workload.status != metav1.ConditionTrue && gaveUp(o.deployment):
 		return verdict{metav1.ConditionTrue, workload.reason, workload.message}
+	case o.isRollingOut():
+		return verdict{status: metav1.ConditionFalse}
 	}
 	for _, v := range []verdict{site, telegram} {
 		if v.status == metav1.ConditionFalse && slices.Contains(needsPerson, v.reason) {
@@ -155,7 +161,7 @@ func reconcilingVerdict(o *observation, ready, workload, site, telegram verdict)
 		stalledVerdict(o, ready, workload, site, telegram).status == metav1.ConditionTrue {
 		return no
 	}
-	busy := o.applied.err != nil || workload.status != metav1.ConditionTrue ||
+	busy := o.applied.err != nil || o.isRollingOut() || workload.status != metav1.ConditionTrue ||
 		slices.Contains(underWay, site.reason) || slices.Contains(underWay, telegram.reason)
 	if !busy {
 		return no

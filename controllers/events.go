@@ -63,9 +63,9 @@ func transitions(before, after []metav1.Condition) []event {
 	return out
 }
 
-// severity is Normal where the condition ended because its bridge was told to stop.
+// severity is Normal where the condition ended because its bridge was told to stop, or to work by another spec.
 func severity(reason string) string {
-	if reason == v1alpha1.ReasonSuspended {
+	if reason == v1alpha1.ReasonSuspended || reason == v1alpha1.ReasonProgressing {
 		return corev1.EventTypeNormal
 	}
 	return corev1.EventTypeWarning

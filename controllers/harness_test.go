@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -273,6 +274,7 @@ func (h *harness) beat(bridge string, report *v1alpha1.BotReport) {
 	h.Helper()
 	lease := &coordinationv1.Lease{}
 	h.eventually("the bot's Lease exists", func() error { return h.get(v1alpha1.BotName(bridge), lease) })
+	h.rollOut(bridge)
 	before := lease.DeepCopy()
 	lease.Spec.HolderIdentity = new(v1alpha1.BotName(bridge) + "-abc")
 	lease.Spec.LeaseDurationSeconds = new(int32(30))
@@ -286,6 +288,16 @@ func (h *harness) beat(bridge string, report *v1alpha1.BotReport) {
 		lease.Annotations[v1alpha1.AnnotationReport] = string(text)
 	}
 	h.must(h.client.Patch(h.ctx, lease, client.MergeFrom(before)))
+}
+
+// rollOut plays the Deployment controller: the pod is of the template as it is now.
+func (h *harness) rollOut(bridge string) {
+	h.Helper()
+	var d appsv1.Deployment
+	h.eventually("the bot's Deployment exists", func() error { return h.get(v1alpha1.BotName(bridge), &d) })
+	before := d.DeepCopy()
+	d.Status.ObservedGeneration, d.Status.Replicas, d.Status.UpdatedReplicas = d.Generation, *d.Spec.Replicas, *d.Spec.Replicas
+	h.must(h.client.Status().Patch(h.ctx, &d, client.MergeFrom(before)))
 }
 
 // settle plays a bot that is well, and waits for Ready.

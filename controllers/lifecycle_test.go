@@ -5,6 +5,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -105,6 +106,33 @@ func TestSpecChangeRollsTheBot(t *testing.T) {
 	delete(is.Annotations, annotationConfigHash)
 	if diff := cmp.Diff(was, is); diff != "" {
 		t.Errorf("more than the hash changed in the pod template:\n%s", diff)
+	}
+}
+
+// While the bot is being replaced, what the one before says makes no new spec Ready, nor hopeless.
+func TestReadySpeaksOfTheNewSpec(t *testing.T) {
+	h := newHarness(t).run()
+	h.createBridge("shop")
+	h.settle("shop")
+	h.changeSpec("shop", func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.ChatID = "-1009" })
+	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing)
+	h.condition("shop", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing)
+	h.beat("shop", nil)
+	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	for len(h.events.Events) > 0 {
+		if e := <-h.events.Events; strings.HasPrefix(e, "Warning") {
+			t.Errorf("a rollout is no reason for a warning: %s", e)
+		}
+	}
+
+	report := goodReport(h.clock.Now())
+	report.Telegram = v1alpha1.PeerReport{Reason: v1alpha1.ReasonChatNotFound, Message: "no such chat"}
+	h.beat("shop", &report)
+	h.condition("shop", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonChatNotFound)
+	h.changeSpec("shop", func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.ChatID = "-1008" })
+	h.condition("shop", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing)
+	if meta.FindStatusCondition(h.bridge("shop").Status.Conditions, v1alpha1.ConditionStalled) != nil {
+		t.Error("the mended spec is Stalled by what the bot before says")
 	}
 }
 

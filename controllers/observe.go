@@ -28,9 +28,11 @@ type observation struct {
 	// invalid is what only the operator can find wrong with the spec.
 	invalid *problem
 	creds   credentials
-	// deployment and lease are nil while they do not exist.
+	// deployment is nil while it does not exist.
 	deployment *appsv1.Deployment
-	health     health
+	// rolled is whether the Deployment was written just now, and deployment is the one before.
+	rolled bool
+	health health
 	// pods are looked at only while the workload does not run.
 	pods    []corev1.Pod
 	applied outcome
@@ -88,6 +90,13 @@ func specProblem(b *v1alpha1.FeedbackBridge) *problem {
 // ready and runs all the same.
 func (o *observation) runs() bool {
 	return o.health.fresh || (o.deployment != nil && o.deployment.Status.AvailableReplicas > 0)
+}
+
+// isRollingOut is whether what reports, if anything does, may be the bot of an earlier spec.
+func (o *observation) isRollingOut() bool {
+	d := o.deployment
+	return d != nil && (o.rolled || d.Status.ObservedGeneration < d.Generation ||
+		(d.Spec.Replicas != nil && d.Status.UpdatedReplicas < *d.Spec.Replicas))
 }
 
 // lookAtPods finds out why the workload does not run.

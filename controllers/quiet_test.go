@@ -192,6 +192,11 @@ func (h *harness) reconcileWhenCached(request ctrl.Request, tickets v1alpha1.Tic
 		if r := healthOf(&lease, time.Time{}, h.clock.Now()).report; r == nil || r.Tickets.Received != tickets.Received {
 			return fmt.Errorf("it has the report %+v", r)
 		}
+		var cached, live appsv1.Deployment
+		h.must(h.operator.Get(h.ctx, bot, &cached))
+		if h.must(h.get(bot.Name, &live)); cached.ResourceVersion != live.ResourceVersion {
+			return fmt.Errorf("it has the Deployment at %s of %s", cached.ResourceVersion, live.ResourceVersion)
+		}
 		var bridge v1alpha1.FeedbackBridge
 		h.must(h.operator.Get(h.ctx, request.NamespacedName, &bridge))
 		if live := h.bridge(request.Name).ResourceVersion; bridge.ResourceVersion != live {

@@ -138,7 +138,12 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(list, declare(key, &appsv1.Deployment{}, deployment, appsac.ExtractDeployment)), nil
+	roll := declare(key, &appsv1.Deployment{}, deployment, appsac.ExtractDeployment)
+	return append(list, func(ctx context.Context, c *cluster) (bool, error) {
+		changed, err := roll(ctx, c)
+		o.rolled = changed && err == nil
+		return changed, err
+	}), nil
 }
 
 // writeStatus writes the status when it differs, and returns when counters that had to wait are due. A conflict means
