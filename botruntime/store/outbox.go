@@ -57,15 +57,7 @@ func (s *Store) settleTicket(tx *txn, rowID, chatID int64, o Outcome) error {
 		state, chatID, o.MessageID, millis(o.At), o.Failure, rowID); err != nil {
 		return err
 	}
-	requests, err := tx.list(`SELECT id FROM requests WHERE ticket = ? ORDER BY id`, rowID)
-	if err != nil {
-		return err
-	}
-	for _, id := range requests {
-		if err := s.makeDue(tx, id); err != nil {
-			return err
-		}
-	}
+	// The counters first: who sees a result must not see counters from before it.
 	tx.afterCommit(func() {
 		s.count(func(c *Counts) {
 			c.Pending--
@@ -77,6 +69,15 @@ func (s *Store) settleTicket(tx *txn, rowID, chatID int64, o Outcome) error {
 			c.LastPosted = fromMillis(millis(o.At))
 		})
 	})
+	requests, err := tx.list(`SELECT id FROM requests WHERE ticket = ? ORDER BY id`, rowID)
+	if err != nil {
+		return err
+	}
+	for _, id := range requests {
+		if err := s.makeDue(tx, id); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
