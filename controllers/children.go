@@ -63,7 +63,7 @@ func buildRole(b *v1alpha1.FeedbackBridge) *rbacac.RoleApplyConfiguration {
 			WithAPIGroups("coordination.k8s.io").
 			WithResources("leases").
 			WithResourceNames(v1alpha1.BotName(b.Name)).
-			WithVerbs("get", "update", "patch"))
+			WithVerbs("get", "patch"))
 }
 
 func buildRoleBinding(b *v1alpha1.FeedbackBridge) *rbacac.RoleBindingApplyConfiguration {

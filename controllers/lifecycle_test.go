@@ -217,7 +217,7 @@ func TestDriftIsReverted(t *testing.T) {
 			h.must(h.get("shop-bot", &r))
 			if diff := cmp.Diff([]rbacv1.PolicyRule{{
 				APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"},
-				ResourceNames: []string{"shop-bot"}, Verbs: []string{"get", "update", "patch"},
+				ResourceNames: []string{"shop-bot"}, Verbs: []string{"get", "patch"},
 			}}, r.Rules); diff != "" {
 				return errors.New(diff)
 			}

@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -36,6 +38,13 @@ const ControllerName = "feedbackbridge"
 
 // indexSecretNames indexes bridges by the names of the Secrets that they depend on.
 const indexSecretNames = "secretNames"
+
+// How soon a reconcile that failed is tried again, doubling from the first to the longest. The timers of a bridge (a token
+// to renew, a heartbeat to miss) wait no longer than that behind an error.
+const (
+	firstRetry   = 5 * time.Millisecond
+	longestRetry = time.Minute
+)
 
 // Secrets: bridges refer to Secrets by any name, so reading cannot be limited by name; get reads the values, list and
 // watch are for metadata only. The bot's own Secret is created and patched by server-side apply. Deleting is left to
@@ -120,7 +129,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(ControllerName).
 		For(&v1alpha1.FeedbackBridge{}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
+		}).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.bridgesOfSecret), builder.OnlyMetadata)
 	for _, child := range childTypes() {
 		if _, isLease := child.(*coordinationv1.Lease); isLease {

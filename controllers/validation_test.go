@@ -64,7 +64,7 @@ const (
 	msgMessage = "messageTTL must be between 5s and 1h"
 	msgHTTPS   = "apiURL must start with https://; for a plain http:// Bot API server, set telegram.allowInsecure: true"
 	msgAPI     = "apiURL must be the address of a Bot API server such as https://api.telegram.org, without user name, query or fragment"
-	msgChat    = `chatID must be the chat's numeric id in quotes, such as "-1001234567890"; add the bot to the group and run its doctor command to see it`
+	msgChat    = `chatID must be the chat's numeric id in quotes, such as "-1001234567890"; those of groups and channels are negative`
 	msgWindow  = "window must be between 100ms and 1h"
 	msgStorage = "storage needs exactly one of persistentVolumeClaim and ephemeral"
 	msgClass   = "storageClassName cannot change once the volume exists: delete and re-create the claim to move"

@@ -263,7 +263,7 @@ type TelegramSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[1-9][0-9]{0,17}$')",message="chatID must be the chat's numeric id in quotes, such as \"-1001234567890\"; add the bot to the group and run its doctor command to see it"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[1-9][0-9]{0,17}$')",message="chatID must be the chat's numeric id in quotes, such as \"-1001234567890\"; those of groups and channels are negative"
 	ChatID string `json:"chatID,omitempty"`
 
 	// apiURL is the Bot API server.

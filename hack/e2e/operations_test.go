@@ -111,9 +111,12 @@ func TestAnOperatorsRestartLeavesBotsAlone(t *testing.T) {
 	w.sameBot(pod)
 }
 
-func TestADeletedBridgeLeavesItsVolumeOnly(t *testing.T) {
+func TestADeletedBridgeLeavesItsVolumeAndGoesOnFromIt(t *testing.T) {
 	w := newWorld(t)
 	w.apply()
+	if r := w.result(w.send(1, "before"), 15*time.Second); !r.OK {
+		t.Fatalf("result: %+v", r)
+	}
 	if err := cluster.Delete(t.Context(), w.bridge); err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +138,15 @@ func TestADeletedBridgeLeavesItsVolumeOnly(t *testing.T) {
 		if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: secret}, &corev1.Secret{}); err != nil {
 			t.Errorf("secret %s: %v", secret, err)
 		}
+	}
+	// A bridge that is made anew finds its state: what it posted is not posted again.
+	w.bridge = w.manifest()
+	w.apply()
+	if r := w.result(w.send(1, "again"), 15*time.Second); !r.OK || r.TicketID != "ticket_site_1" {
+		t.Errorf("result: %+v", r)
+	}
+	if posts := w.telegram.Messages(group); len(posts) != 1 {
+		t.Errorf("%d posts, want 1", len(posts))
 	}
 }
 
