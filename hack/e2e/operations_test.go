@@ -139,6 +139,10 @@ func TestADeletedBridgeLeavesItsVolumeAndGoesOnFromIt(t *testing.T) {
 			t.Errorf("secret %s: %v", secret, err)
 		}
 	}
+	eventually(t, time.Minute, "the pod is gone", func() (bool, string) {
+		left := pods(t, w.namespace, client.MatchingLabels{v1alpha1.LabelBridge: w.name})
+		return len(left) == 0, fmt.Sprintf("%d pods", len(left))
+	})
 	// A bridge that is made anew finds its state: what it posted is not posted again.
 	w.bridge = w.manifest()
 	w.apply()
