@@ -42,6 +42,7 @@ func main() {
 
 type options struct {
 	botImage        string
+	apiServerPorts  []int32
 	watchNamespaces []string
 	metricsAddress  string
 	metricsSecure   bool
@@ -67,6 +68,8 @@ func command() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.botImage, "bot-image", o.botImage, "the bot's image where a bridge names none; also "+envBotImage)
+	f.Int32SliceVar(&o.apiServerPorts, "api-server-ports", controllers.DefaultAPIServerPorts,
+		"the API server's ports, at its Service and behind it, that the bots' NetworkPolicies let out")
 	f.StringSliceVar(&o.watchNamespaces, "watch-namespaces", nil, "the namespaces to work in, separated by commas; all unless given")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "where metrics are served, such as :8443; 0 for nowhere")
 	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by HTTPS, to those whom the API server lets get /metrics")
@@ -92,11 +95,12 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("set up the manager: %w", err)
 	}
 	reconciler := &controllers.Reconciler{
-		Client:   mgr.GetClient(),
-		Live:     mgr.GetAPIReader(),
-		Recorder: mgr.GetEventRecorder(controllers.ControllerName),
-		BotImage: o.botImage,
-		Now:      time.Now,
+		Client:         mgr.GetClient(),
+		Live:           mgr.GetAPIReader(),
+		Recorder:       mgr.GetEventRecorder(controllers.ControllerName),
+		BotImage:       o.botImage,
+		APIServerPorts: o.apiServerPorts,
+		Now:            time.Now,
 	}
 	if err := reconciler.SetupWithManager(ctx, mgr, o.concurrency); err != nil {
 		return err

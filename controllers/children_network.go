@@ -15,15 +15,20 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// apiServerPorts are where API servers listen: before and behind the Service's address translation.
-var apiServerPorts = []int32{443, 6443}
+// DefaultAPIServerPorts are where most API servers listen, before and behind the Service's address translation.
+var DefaultAPIServerPorts = []int32{443, 6443}
+
+// dnsPorts are where name servers listen: everywhere, and behind OpenShift's address translation.
+var dnsPorts = []int32{53, 5353}
 
 // buildNetworkPolicy lets nothing in, and lets out name resolution, the API server and the ports of the two peers.
 // Peers are named by port alone: their addresses change, and policies know no host names.
-func buildNetworkPolicy(b *v1alpha1.FeedbackBridge) *networkingac.NetworkPolicyApplyConfiguration {
-	rule := networkingac.NetworkPolicyEgressRule().
-		WithPorts(egressPort(corev1.ProtocolUDP, 53), egressPort(corev1.ProtocolTCP, 53))
-	for _, port := range egressPorts(&b.Spec) {
+func buildNetworkPolicy(b *v1alpha1.FeedbackBridge, apiServerPorts []int32) *networkingac.NetworkPolicyApplyConfiguration {
+	rule := networkingac.NetworkPolicyEgressRule()
+	for _, port := range dnsPorts {
+		rule.WithPorts(egressPort(corev1.ProtocolUDP, port), egressPort(corev1.ProtocolTCP, port))
+	}
+	for _, port := range egressPorts(&b.Spec, apiServerPorts) {
 		rule.WithPorts(egressPort(corev1.ProtocolTCP, port))
 	}
 	return networkingac.NetworkPolicy(v1alpha1.BotName(b.Name), b.Namespace).
@@ -40,7 +45,7 @@ func egressPort(protocol corev1.Protocol, port int32) *networkingac.NetworkPolic
 }
 
 // egressPorts are the TCP ports that the bot dials, sorted.
-func egressPorts(s *v1alpha1.FeedbackBridgeSpec) []int32 {
+func egressPorts(s *v1alpha1.FeedbackBridgeSpec, apiServerPorts []int32) []int32 {
 	ports := slices.Clone(apiServerPorts)
 	for _, address := range []string{s.Site.URL, s.Telegram.APIURL} {
 		if port, ok := portOf(address); ok {

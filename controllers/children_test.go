@@ -42,7 +42,7 @@ func TestEgressPorts(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := v1alpha1.FeedbackBridgeSpec{Site: v1alpha1.SiteSpec{URL: tc.site}, Telegram: v1alpha1.TelegramSpec{APIURL: tc.api}}
-			if diff := cmp.Diff(tc.want, egressPorts(&s)); diff != "" {
+			if diff := cmp.Diff(tc.want, egressPorts(&s, DefaultAPIServerPorts)); diff != "" {
 				t.Errorf("ports (-want +got):\n%s", diff)
 			}
 		})

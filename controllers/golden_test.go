@@ -57,7 +57,7 @@ func childrenYAML(t *testing.T, b *v1alpha1.FeedbackBridge) string {
 	hold := heldSecret{hmac: hmacKeys{[]byte("b"), []byte("a"), testNow}}
 	var out strings.Builder
 	for _, child := range []runtime.ApplyConfiguration{
-		buildServiceAccount(b), buildRole(b), buildRoleBinding(b), buildLease(b), buildNetworkPolicy(b),
+		buildServiceAccount(b), buildRole(b), buildRoleBinding(b), buildLease(b), buildNetworkPolicy(b, DefaultAPIServerPorts),
 		buildVolumeClaim(b), buildSecret(b, hold), buildConfigMap(b, manifest), deployment,
 	} {
 		text, err := yaml.Marshal(child)

@@ -93,7 +93,8 @@ func newHarness(t *testing.T) *harness {
 	h.must(err)
 	h.mgr = mgr
 	h.operator = &Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: h.events, BotImage: testImage, Now: h.clock.Now,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: h.events, BotImage: testImage,
+		APIServerPorts: DefaultAPIServerPorts, Now: h.clock.Now,
 	}
 	return h
 }

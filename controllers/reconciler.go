@@ -46,6 +46,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	// BotImage is the bot's image where a bridge names none.
 	BotImage string
+	// APIServerPorts are the ports at which bots reach the API server, such as DefaultAPIServerPorts.
+	APIServerPorts []int32
 	// Now is the clock.
 	Now func() time.Time
 
@@ -122,7 +124,7 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 	if o.invalid != nil {
 		return list, nil
 	}
-	list = append(list, declare(key, &networkingv1.NetworkPolicy{}, buildNetworkPolicy(b), networkingac.ExtractNetworkPolicy))
+	list = append(list, declare(key, &networkingv1.NetworkPolicy{}, buildNetworkPolicy(b, r.APIServerPorts), networkingac.ExtractNetworkPolicy))
 	if pvc := buildVolumeClaim(b); pvc != nil {
 		list = append(list, declare(key, &corev1.PersistentVolumeClaim{}, pvc, corev1ac.ExtractPersistentVolumeClaim))
 	}
