@@ -17,7 +17,7 @@ make bin/cluster
 KUBEBUILDER_ASSETS=$(bin/cluster binaries kube-apiserver etcd kubectl | tail -n 1)
 export KUBEBUILDER_ASSETS
 
-step "unit tests, vectors, fuzz seeds, and the reconciler on a real API server, with the race detector (3 minutes)"
+step "unit tests, vectors, fuzz seeds, and the reconciler on a real API server, with the race detector (1 minute; 4 the first time)"
 go test -race -timeout 15m ./...
 (cd hack/tools && go test ./image/...)
 
@@ -34,7 +34,7 @@ elif [ "$rc" -ne 0 ]; then
   exit "$rc"
 fi
 
-step "end-to-end tests on the cluster (5 minutes)"
+step "end-to-end tests on the cluster (1 minute)"
 make images sim-image
 go test -tags e2e -count=1 -timeout 25m -v ./hack/e2e
 step "all tests passed"
