@@ -86,7 +86,10 @@ func (c *credentials) check(in credentialsInput, ref v1alpha1.SecretKeyRef, hold
 }
 
 func (c *credentials) computeHMAC(in credentialsInput) {
-	ref := in.spec.Credentials.HMAC.SecretRef
+	if in.spec.Credentials.HMAC.SecretRef == nil {
+		return
+	}
+	ref := *in.spec.Credentials.HMAC.SecretRef
 	key, missing := in.secrets.value(ref, "the HMAC key that the site signs with")
 	switch {
 	case missing != nil:

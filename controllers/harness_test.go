@@ -168,7 +168,7 @@ func (h *harness) goodBridge(name string) *v1alpha1.FeedbackBridge {
 			Site: v1alpha1.SiteSpec{URL: "wss://shop.example/ws/feedback-bot"},
 			Credentials: v1alpha1.CredentialsSpec{
 				JWT:  v1alpha1.JWTSpec{SigningKeySecretRef: &v1alpha1.SecretKeyRef{Name: "site", Key: "jwt"}},
-				HMAC: v1alpha1.HMACSpec{SecretRef: v1alpha1.SecretKeyRef{Name: "site", Key: "hmac"}},
+				HMAC: v1alpha1.HMACSpec{SecretRef: &v1alpha1.SecretKeyRef{Name: "site", Key: "hmac"}},
 			},
 			Telegram: v1alpha1.TelegramSpec{
 				TokenSecretRef: v1alpha1.SecretKeyRef{Name: "telegram", Key: "token"},

@@ -55,7 +55,7 @@ func (k hmacKeys) status() *v1alpha1.HMACStatus {
 	if len(k.current) == 0 {
 		return nil
 	}
-	s := &v1alpha1.HMACStatus{CurrentKeyID: v1alpha1.KeyID(k.current)}
+	s := &v1alpha1.HMACStatus{RotationStatus: v1alpha1.RotationStatus{CurrentKeyID: v1alpha1.KeyID(k.current)}}
 	if len(k.previous) > 0 {
 		s.PreviousKeyID = v1alpha1.KeyID(k.previous)
 	}

@@ -28,8 +28,8 @@ func problemf(reason, format string, args ...any) *problem {
 
 // secretRefs are the Secrets that a bridge refers to; it always has at least one.
 func secretRefs(s *v1alpha1.FeedbackBridgeSpec) []v1alpha1.SecretKeyRef {
-	refs := []v1alpha1.SecretKeyRef{s.Credentials.HMAC.SecretRef, s.Telegram.TokenSecretRef}
-	for _, ref := range []*v1alpha1.SecretKeyRef{s.Credentials.JWT.SigningKeySecretRef, s.Credentials.JWT.TokenSecretRef, caRef(s)} {
+	refs := []v1alpha1.SecretKeyRef{s.Telegram.TokenSecretRef}
+	for _, ref := range []*v1alpha1.SecretKeyRef{s.Credentials.HMAC.SecretRef, s.Credentials.JWT.SigningKeySecretRef, s.Credentials.JWT.TokenSecretRef, caRef(s)} {
 		if ref != nil {
 			refs = append(refs, *ref)
 		}

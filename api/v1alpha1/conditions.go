@@ -12,12 +12,16 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionWorkloadAvailable is True when the bot's pod runs.
 	ConditionWorkloadAvailable = "WorkloadAvailable"
-	// ConditionSiteConnected is True while the WebSocket to the site is open, Unknown when the bot does not report.
+	// ConditionSiteConnected is True while the WebSocket to the site is open and its frames are accepted, Unknown when the
+	// bot does not report.
 	ConditionSiteConnected = "SiteConnected"
 	// ConditionTelegramReachable is True while the Bot API answers and the chat can be posted to.
 	ConditionTelegramReachable = "TelegramReachable"
 	// ConditionCredentialsReady is True when every referenced Secret is there and well-formed.
 	ConditionCredentialsReady = "CredentialsReady"
+	// ConditionRotationOverdue is present while the site goes on using a key that it should have replaced. The bridge works,
+	// with the key before.
+	ConditionRotationOverdue = "RotationOverdue"
 )
 
 // The reasons that conditions carry.
@@ -51,6 +55,11 @@ const (
 	// ReasonHeartbeatStale: the bot has stopped reporting.
 	ReasonHeartbeatStale = "HeartbeatStale"
 
+	// ReasonSiteKeyNotAdopted: the site had a new HMAC key for longer than the overlap, and signs with the one before.
+	ReasonSiteKeyNotAdopted = "SiteKeyNotAdopted"
+	// ReasonSigningKeyNotAdopted: the site refuses tokens that are signed with the new key, and accepts the one before.
+	ReasonSigningKeyNotAdopted = "SigningKeyNotAdopted"
+
 	// ReasonConnected: the WebSocket is open.
 	ReasonConnected = "Connected"
 	// ReasonConnecting: the bot is dialling for the first time.
@@ -71,6 +80,11 @@ const (
 	ReasonConnectionLost = "ConnectionLost"
 	// ReasonConnectionClosed: the site closed the connection.
 	ReasonConnectionClosed = "ConnectionClosed"
+
+	// ReasonSiteKeyMismatch: the WebSocket is open, and the site signs with an HMAC key that the bot does not hold.
+	ReasonSiteKeyMismatch = "SiteKeyMismatch"
+	// ReasonClockSkew: the WebSocket is open, and the times of the site's frames are too far from the bot's clock.
+	ReasonClockSkew = "ClockSkew"
 
 	// ReasonReachable: the Bot API answers and the chat can be posted to.
 	ReasonReachable = "Reachable"

@@ -13,6 +13,7 @@ import (
 const (
 	DefaultPingInterval = Duration("20s")
 	DefaultMessageTTL   = Duration("45s")
+	DefaultHMACOverlap  = Duration("24h")
 	DefaultJWTTTL       = Duration("24h")
 	DefaultJWTSubject   = "feedback-bot"
 	DefaultAPIURL       = "https://api.telegram.org"

@@ -167,6 +167,24 @@ type CredentialsSpec struct {
 	// hmac is the key that frames are signed with, in both directions.
 	// +required
 	HMAC HMACSpec `json:"hmac,omitzero"`
+
+	// siteSecretName is the Secret that the operator writes for the site: the HMAC keys, their ids, and the public keys
+	// of tokens as jwks.json. It outlives the bridge. "<bridge>-site" unless given, where anything is generated; where
+	// nothing is, it is written only if it is named here.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
+	SiteSecretName string `json:"siteSecretName,omitempty"`
+}
+
+// GenerateSpec asks the operator to make keys, and to rotate them.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.rotateEvery) || (duration(self.rotateEvery) >= duration('1m') && duration(self.rotateEvery) <= duration('87600h'))",message="rotateEvery must be between 1m and 87600h"
+type GenerateSpec struct {
+	// rotateEvery is how long a key is used; without it, keys change only by the rotate-now annotation.
+	// +optional
+	RotateEvery Duration `json:"rotateEvery,omitempty"`
 }
 
 // JWTAlgorithm is how a minted token is signed.
@@ -184,8 +202,9 @@ const (
 
 // JWTSpec is the token that the bot presents to the site.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.signingKeySecretRef) != has(self.tokenSecretRef)",message="jwt needs exactly one of signingKeySecretRef (the operator mints the token) and tokenSecretRef (a ready token)"
-// +kubebuilder:validation:XValidation:rule="has(self.signingKeySecretRef) || !(has(self.algorithm) || has(self.issuer) || has(self.subject) || has(self.audience) || has(self.ttl) || has(self.renewBefore))",message="jwt.algorithm, issuer, subject, audience, ttl and renewBefore describe a token that the operator mints: remove them, or use signingKeySecretRef"
+// +kubebuilder:validation:XValidation:rule="[has(self.signingKeySecretRef), has(self.tokenSecretRef), has(self.generate)].filter(x, x).size() == 1",message="jwt needs exactly one of signingKeySecretRef (the operator mints tokens with your key), generate (with a key of its own) and tokenSecretRef (a ready token)"
+// +kubebuilder:validation:XValidation:rule="!has(self.tokenSecretRef) || !(has(self.algorithm) || has(self.issuer) || has(self.subject) || has(self.audience) || has(self.ttl) || has(self.renewBefore))",message="jwt.algorithm, issuer, subject, audience, ttl and renewBefore describe a token that the operator mints: remove them, or use signingKeySecretRef or generate"
+// +kubebuilder:validation:XValidation:rule="!has(self.generate) || !has(self.algorithm) || self.algorithm != 'HS256'",message="jwt.generate makes key pairs: algorithm must be ES256, RS256 or EdDSA"
 // +kubebuilder:validation:XValidation:rule="duration(has(self.renewBefore) ? self.renewBefore : (has(self.ttl) ? '0s' : '8h')) < duration(has(self.ttl) ? self.ttl : '24h')",message="jwt.renewBefore must be shorter than jwt.ttl (24h unless given)"
 type JWTSpec struct {
 	// signingKeySecretRef holds the key that the operator mints tokens with: the shared secret for HS256, a PEM private
@@ -197,7 +216,12 @@ type JWTSpec struct {
 	// +optional
 	TokenSecretRef *SecretKeyRef `json:"tokenSecretRef,omitempty"`
 
-	// algorithm is how minted tokens are signed; HS256 unless given.
+	// generate has the operator make the key pair that tokens are signed with. The site finds the public keys in the
+	// site's Secret, as jwks.json; the private ones stay in a Secret that no pod mounts.
+	// +optional
+	Generate *GenerateSpec `json:"generate,omitempty"`
+
+	// algorithm is how minted tokens are signed; HS256 unless given, ES256 with generate.
 	// +optional
 	Algorithm JWTAlgorithm `json:"algorithm,omitempty"`
 
@@ -228,10 +252,24 @@ type JWTSpec struct {
 }
 
 // HMACSpec is the key that frames are signed with.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.secretRef) != has(self.generate)",message="hmac needs exactly one of secretRef (your key) and generate (the operator makes and rotates it)"
+// +kubebuilder:validation:XValidation:rule="!has(self.overlap) || duration(self.overlap) >= duration(has(self.messageTTL) ? self.messageTTL : '45s')",message="hmac.overlap must not be shorter than messageTTL: frames signed with the key before may still be on their way"
+// +kubebuilder:validation:XValidation:rule="!has(self.generate) || !has(self.generate.rotateEvery) || duration(self.generate.rotateEvery) > duration(has(self.overlap) ? self.overlap : '24h')",message="hmac.generate.rotateEvery must be longer than hmac.overlap (24h unless given)"
 type HMACSpec struct {
-	// secretRef holds the key. When its value changes, the value before it stays accepted for a day.
-	// +required
-	SecretRef SecretKeyRef `json:"secretRef,omitzero"`
+	// secretRef holds the key. A new value is accepted beside the one before it, until the site has moved over.
+	// +optional
+	SecretRef *SecretKeyRef `json:"secretRef,omitempty"`
+
+	// generate has the operator make the key; the site finds it in the site's Secret.
+	// +optional
+	Generate *GenerateSpec `json:"generate,omitempty"`
+
+	// overlap is how long the key before stays accepted after the site last used it, and how long the site may take to
+	// move over before the bridge's RotationOverdue says so; 24h unless given.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('8760h')",message="hmac.overlap must be at most 8760h"
+	Overlap Duration `json:"overlap,omitempty"`
 
 	// messageTTL is how far a frame's time may be from the bot's clock, either way.
 	// +optional

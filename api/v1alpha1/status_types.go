@@ -10,7 +10,8 @@ type FeedbackBridgeStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling, Stalled, WorkloadAvailable, SiteConnected, TelegramReachable, CredentialsReady.
+	// conditions are Ready, Reconciling, Stalled, WorkloadAvailable, SiteConnected, TelegramReachable, CredentialsReady
+	// and, only while it is True, RotationOverdue.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -76,14 +77,78 @@ type CredentialsStatus struct {
 	// +optional
 	JWT *JWTStatus `json:"jwt,omitempty"`
 
-	// hmac is the keys in use.
+	// hmac is the keys in use, and the rotation from one to the next.
 	// +optional
 	HMAC *HMACStatus `json:"hmac,omitempty"`
+
+	// handledRotateNow is the value of the rotate-now annotation that was last acted on.
+	// +optional
+	HandledRotateNow string `json:"handledRotateNow,omitempty"`
 }
 
-// JWTStatus is the token that the bot presents.
+// RotationPhase says where the rotation of a key stands.
+type RotationPhase string
+
+// The phases of a rotation, in their order.
+const (
+	// RotationStable: one key is in use.
+	RotationStable RotationPhase = "Stable"
+	// RotationStaged: a next key exists, and is not given to the site before the bot accepts it (HMAC) or before its public
+	// part is in the site's Secret (JWT).
+	RotationStaged RotationPhase = "Staged"
+	// RotationPublished: the next key may be used; it has not been seen in use yet.
+	RotationPublished RotationPhase = "Published"
+	// RotationAdopted: the next key is the current one; the one before is still accepted.
+	RotationAdopted RotationPhase = "Adopted"
+)
+
+// RotationStatus is where the rotation of a key stands: ids and times, never a key.
+type RotationStatus struct {
+	// phase is Stable, Staged (a next key is being made known), Published (the next key may be used), or Adopted (it is
+	// used, and the one before still accepted).
+	// +optional
+	Phase RotationPhase `json:"phase,omitempty"`
+
+	// currentKeyID is the id of the key in use.
+	// +optional
+	CurrentKeyID string `json:"currentKeyID,omitempty"`
+
+	// nextKeyID is the id of the key that is to follow, while a rotation runs.
+	// +optional
+	NextKeyID string `json:"nextKeyID,omitempty"`
+
+	// previousKeyID is the id of the key before, while it is still accepted.
+	// +optional
+	PreviousKeyID string `json:"previousKeyID,omitempty"`
+
+	// siteKeyID is the id of the key that the site was last seen to use.
+	// +optional
+	SiteKeyID string `json:"siteKeyID,omitempty"`
+
+	// stagedAt is when the next key was made or first seen.
+	// +optional
+	StagedAt *metav1.Time `json:"stagedAt,omitempty"`
+
+	// publishedAt is when the next key was given to the site.
+	// +optional
+	PublishedAt *metav1.Time `json:"publishedAt,omitempty"`
+
+	// rotatedAt is when the current key came into use, where it replaced another.
+	// +optional
+	RotatedAt *metav1.Time `json:"rotatedAt,omitempty"`
+
+	// retireAt is when the key before is dropped; later where the site is seen to use it.
+	// +optional
+	RetireAt *metav1.Time `json:"retireAt,omitempty"`
+
+	// nextRotation is when the operator makes the next key by itself.
+	// +optional
+	NextRotation *metav1.Time `json:"nextRotation,omitempty"`
+}
+
+// JWTStatus is the token that the bot presents, and the rotation of the key that it is signed with.
 type JWTStatus struct {
-	// issuedAt is the token's iat claim.
+	// issuedAt is when the token was made.
 	// +optional
 	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
 
@@ -94,25 +159,15 @@ type JWTStatus struct {
 	// keyID is the kid header of the token.
 	// +optional
 	KeyID string `json:"keyID,omitempty"`
+
+	// rotation is the rotation of the key pair that the operator makes (jwt.generate).
+	// +optional
+	Rotation *RotationStatus `json:"rotation,omitempty"`
 }
 
 // HMACStatus is the keys that frames are signed with, by their ids.
 type HMACStatus struct {
-	// currentKeyID is the id of the key in the bridge's Secret.
-	// +optional
-	CurrentKeyID string `json:"currentKeyID,omitempty"`
-
-	// previousKeyID is the id of the key before it, while it is still accepted.
-	// +optional
-	PreviousKeyID string `json:"previousKeyID,omitempty"`
-
-	// siteKeyID is the id of the key that the site last signed with.
-	// +optional
-	SiteKeyID string `json:"siteKeyID,omitempty"`
-
-	// rotatedAt is when the current key was first seen, where it replaced another.
-	// +optional
-	RotatedAt *metav1.Time `json:"rotatedAt,omitempty"`
+	RotationStatus `json:",inline"`
 }
 
 // TelegramStatus is the bot and the chat as Telegram names them.

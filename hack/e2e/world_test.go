@@ -175,7 +175,7 @@ func (w *world) manifest() *v1alpha1.FeedbackBridge {
 			Site: v1alpha1.SiteSpec{URL: w.siteURL, AllowInsecure: new(true), PingInterval: "2s"},
 			Credentials: v1alpha1.CredentialsSpec{
 				JWT:  v1alpha1.JWTSpec{SigningKeySecretRef: &v1alpha1.SecretKeyRef{Name: "site", Key: "signing-key"}},
-				HMAC: v1alpha1.HMACSpec{SecretRef: v1alpha1.SecretKeyRef{Name: "hmac", Key: "key"}},
+				HMAC: v1alpha1.HMACSpec{SecretRef: &v1alpha1.SecretKeyRef{Name: "hmac", Key: "key"}},
 			},
 			Telegram: v1alpha1.TelegramSpec{
 				TokenSecretRef: v1alpha1.SecretKeyRef{Name: "telegram", Key: "token"},

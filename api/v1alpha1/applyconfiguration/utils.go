@@ -30,6 +30,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.FeedbackBridgeSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FeedbackBridgeStatus"):
 		return &apiv1alpha1.FeedbackBridgeStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GenerateSpec"):
+		return &apiv1alpha1.GenerateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HMACSpec"):
 		return &apiv1alpha1.HMACSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HMACStatus"):
@@ -40,6 +42,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.JWTStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimit"):
 		return &apiv1alpha1.RateLimitApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RotationStatus"):
+		return &apiv1alpha1.RotationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RuntimeSpec"):
 		return &apiv1alpha1.RuntimeSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyRef"):

@@ -54,9 +54,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: jwt
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.JWTSpec
+    - name: siteSecretName
+      type:
+        scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.CredentialsStatus
   map:
     fields:
+    - name: handledRotateNow
+      type:
+        scalar: string
     - name: hmac
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.HMACStatus
@@ -142,13 +148,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tickets
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TicketsStatus
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.GenerateSpec
+  map:
+    fields:
+    - name: rotateEvery
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.HMACSpec
   map:
     fields:
+    - name: generate
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.GenerateSpec
     - name: messageTTL
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
       default: 45s
+    - name: overlap
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
     - name: secretRef
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.SecretKeyRef
@@ -158,15 +176,33 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: currentKeyID
       type:
         scalar: string
+    - name: nextKeyID
+      type:
+        scalar: string
+    - name: nextRotation
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: phase
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RotationPhase
     - name: previousKeyID
       type:
         scalar: string
+    - name: publishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: retireAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: rotatedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: siteKeyID
       type:
         scalar: string
+    - name: stagedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.JWTAlgorithm
   scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.JWTSpec
@@ -178,6 +214,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: audience
       type:
         scalar: string
+    - name: generate
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.GenerateSpec
     - name: issuer
       type:
         scalar: string
@@ -208,6 +247,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: keyID
       type:
         scalar: string
+    - name: rotation
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RotationStatus
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Language
   scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.LogLevel
@@ -221,6 +263,41 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: window
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RotationPhase
+  scalar: string
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RotationStatus
+  map:
+    fields:
+    - name: currentKeyID
+      type:
+        scalar: string
+    - name: nextKeyID
+      type:
+        scalar: string
+    - name: nextRotation
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: phase
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RotationPhase
+    - name: previousKeyID
+      type:
+        scalar: string
+    - name: publishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: retireAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: rotatedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: siteKeyID
+      type:
+        scalar: string
+    - name: stagedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RuntimeSpec
   map:
     fields:

@@ -13,6 +13,10 @@ type CredentialsSpecApplyConfiguration struct {
 	JWT *JWTSpecApplyConfiguration `json:"jwt,omitempty"`
 	// hmac is the key that frames are signed with, in both directions.
 	HMAC *HMACSpecApplyConfiguration `json:"hmac,omitempty"`
+	// siteSecretName is the Secret that the operator writes for the site: the HMAC keys, their ids, and the public keys
+	// of tokens as jwks.json. It outlives the bridge. "<bridge>-site" unless given, where anything is generated; where
+	// nothing is, it is written only if it is named here.
+	SiteSecretName *string `json:"siteSecretName,omitempty"`
 }
 
 // CredentialsSpecApplyConfiguration constructs a declarative configuration of the CredentialsSpec type for use with
@@ -34,5 +38,13 @@ func (b *CredentialsSpecApplyConfiguration) WithJWT(value *JWTSpecApplyConfigura
 // If called multiple times, the HMAC field is set to the value of the last call.
 func (b *CredentialsSpecApplyConfiguration) WithHMAC(value *HMACSpecApplyConfiguration) *CredentialsSpecApplyConfiguration {
 	b.HMAC = value
+	return b
+}
+
+// WithSiteSecretName sets the SiteSecretName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SiteSecretName field is set to the value of the last call.
+func (b *CredentialsSpecApplyConfiguration) WithSiteSecretName(value string) *CredentialsSpecApplyConfiguration {
+	b.SiteSecretName = &value
 	return b
 }

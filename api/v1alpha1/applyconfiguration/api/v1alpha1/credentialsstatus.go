@@ -11,8 +11,10 @@ package v1alpha1
 type CredentialsStatusApplyConfiguration struct {
 	// jwt is the token in use.
 	JWT *JWTStatusApplyConfiguration `json:"jwt,omitempty"`
-	// hmac is the keys in use.
+	// hmac is the keys in use, and the rotation from one to the next.
 	HMAC *HMACStatusApplyConfiguration `json:"hmac,omitempty"`
+	// handledRotateNow is the value of the rotate-now annotation that was last acted on.
+	HandledRotateNow *string `json:"handledRotateNow,omitempty"`
 }
 
 // CredentialsStatusApplyConfiguration constructs a declarative configuration of the CredentialsStatus type for use with
@@ -34,5 +36,13 @@ func (b *CredentialsStatusApplyConfiguration) WithJWT(value *JWTStatusApplyConfi
 // If called multiple times, the HMAC field is set to the value of the last call.
 func (b *CredentialsStatusApplyConfiguration) WithHMAC(value *HMACStatusApplyConfiguration) *CredentialsStatusApplyConfiguration {
 	b.HMAC = value
+	return b
+}
+
+// WithHandledRotateNow sets the HandledRotateNow field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HandledRotateNow field is set to the value of the last call.
+func (b *CredentialsStatusApplyConfiguration) WithHandledRotateNow(value string) *CredentialsStatusApplyConfiguration {
+	b.HandledRotateNow = &value
 	return b
 }

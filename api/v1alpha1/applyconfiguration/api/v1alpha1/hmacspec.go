@@ -13,8 +13,13 @@ import (
 //
 // HMACSpec is the key that frames are signed with.
 type HMACSpecApplyConfiguration struct {
-	// secretRef holds the key. When its value changes, the value before it stays accepted for a day.
+	// secretRef holds the key. A new value is accepted beside the one before it, until the site has moved over.
 	SecretRef *SecretKeyRefApplyConfiguration `json:"secretRef,omitempty"`
+	// generate has the operator make the key; the site finds it in the site's Secret.
+	Generate *GenerateSpecApplyConfiguration `json:"generate,omitempty"`
+	// overlap is how long the key before stays accepted after the site last used it, and how long the site may take to
+	// move over before the bridge's RotationOverdue says so; 24h unless given.
+	Overlap *apiv1alpha1.Duration `json:"overlap,omitempty"`
 	// messageTTL is how far a frame's time may be from the bot's clock, either way.
 	MessageTTL *apiv1alpha1.Duration `json:"messageTTL,omitempty"`
 }
@@ -30,6 +35,22 @@ func HMACSpec() *HMACSpecApplyConfiguration {
 // If called multiple times, the SecretRef field is set to the value of the last call.
 func (b *HMACSpecApplyConfiguration) WithSecretRef(value *SecretKeyRefApplyConfiguration) *HMACSpecApplyConfiguration {
 	b.SecretRef = value
+	return b
+}
+
+// WithGenerate sets the Generate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Generate field is set to the value of the last call.
+func (b *HMACSpecApplyConfiguration) WithGenerate(value *GenerateSpecApplyConfiguration) *HMACSpecApplyConfiguration {
+	b.Generate = value
+	return b
+}
+
+// WithOverlap sets the Overlap field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Overlap field is set to the value of the last call.
+func (b *HMACSpecApplyConfiguration) WithOverlap(value apiv1alpha1.Duration) *HMACSpecApplyConfiguration {
+	b.Overlap = &value
 	return b
 }
 

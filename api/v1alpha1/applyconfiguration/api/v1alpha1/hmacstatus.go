@@ -5,6 +5,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -13,14 +14,7 @@ import (
 //
 // HMACStatus is the keys that frames are signed with, by their ids.
 type HMACStatusApplyConfiguration struct {
-	// currentKeyID is the id of the key in the bridge's Secret.
-	CurrentKeyID *string `json:"currentKeyID,omitempty"`
-	// previousKeyID is the id of the key before it, while it is still accepted.
-	PreviousKeyID *string `json:"previousKeyID,omitempty"`
-	// siteKeyID is the id of the key that the site last signed with.
-	SiteKeyID *string `json:"siteKeyID,omitempty"`
-	// rotatedAt is when the current key was first seen, where it replaced another.
-	RotatedAt *v1.Time `json:"rotatedAt,omitempty"`
+	RotationStatusApplyConfiguration `json:""`
 }
 
 // HMACStatusApplyConfiguration constructs a declarative configuration of the HMACStatus type for use with
@@ -29,11 +23,27 @@ func HMACStatus() *HMACStatusApplyConfiguration {
 	return &HMACStatusApplyConfiguration{}
 }
 
+// WithPhase sets the Phase field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Phase field is set to the value of the last call.
+func (b *HMACStatusApplyConfiguration) WithPhase(value apiv1alpha1.RotationPhase) *HMACStatusApplyConfiguration {
+	b.RotationStatusApplyConfiguration.Phase = &value
+	return b
+}
+
 // WithCurrentKeyID sets the CurrentKeyID field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the CurrentKeyID field is set to the value of the last call.
 func (b *HMACStatusApplyConfiguration) WithCurrentKeyID(value string) *HMACStatusApplyConfiguration {
-	b.CurrentKeyID = &value
+	b.RotationStatusApplyConfiguration.CurrentKeyID = &value
+	return b
+}
+
+// WithNextKeyID sets the NextKeyID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NextKeyID field is set to the value of the last call.
+func (b *HMACStatusApplyConfiguration) WithNextKeyID(value string) *HMACStatusApplyConfiguration {
+	b.RotationStatusApplyConfiguration.NextKeyID = &value
 	return b
 }
 
@@ -41,7 +51,7 @@ func (b *HMACStatusApplyConfiguration) WithCurrentKeyID(value string) *HMACStatu
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the PreviousKeyID field is set to the value of the last call.
 func (b *HMACStatusApplyConfiguration) WithPreviousKeyID(value string) *HMACStatusApplyConfiguration {
-	b.PreviousKeyID = &value
+	b.RotationStatusApplyConfiguration.PreviousKeyID = &value
 	return b
 }
 
@@ -49,7 +59,23 @@ func (b *HMACStatusApplyConfiguration) WithPreviousKeyID(value string) *HMACStat
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the SiteKeyID field is set to the value of the last call.
 func (b *HMACStatusApplyConfiguration) WithSiteKeyID(value string) *HMACStatusApplyConfiguration {
-	b.SiteKeyID = &value
+	b.RotationStatusApplyConfiguration.SiteKeyID = &value
+	return b
+}
+
+// WithStagedAt sets the StagedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StagedAt field is set to the value of the last call.
+func (b *HMACStatusApplyConfiguration) WithStagedAt(value v1.Time) *HMACStatusApplyConfiguration {
+	b.RotationStatusApplyConfiguration.StagedAt = &value
+	return b
+}
+
+// WithPublishedAt sets the PublishedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PublishedAt field is set to the value of the last call.
+func (b *HMACStatusApplyConfiguration) WithPublishedAt(value v1.Time) *HMACStatusApplyConfiguration {
+	b.RotationStatusApplyConfiguration.PublishedAt = &value
 	return b
 }
 
@@ -57,6 +83,22 @@ func (b *HMACStatusApplyConfiguration) WithSiteKeyID(value string) *HMACStatusAp
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the RotatedAt field is set to the value of the last call.
 func (b *HMACStatusApplyConfiguration) WithRotatedAt(value v1.Time) *HMACStatusApplyConfiguration {
-	b.RotatedAt = &value
+	b.RotationStatusApplyConfiguration.RotatedAt = &value
+	return b
+}
+
+// WithRetireAt sets the RetireAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RetireAt field is set to the value of the last call.
+func (b *HMACStatusApplyConfiguration) WithRetireAt(value v1.Time) *HMACStatusApplyConfiguration {
+	b.RotationStatusApplyConfiguration.RetireAt = &value
+	return b
+}
+
+// WithNextRotation sets the NextRotation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NextRotation field is set to the value of the last call.
+func (b *HMACStatusApplyConfiguration) WithNextRotation(value v1.Time) *HMACStatusApplyConfiguration {
+	b.RotationStatusApplyConfiguration.NextRotation = &value
 	return b
 }

@@ -18,7 +18,10 @@ type JWTSpecApplyConfiguration struct {
 	SigningKeySecretRef *SecretKeyRefApplyConfiguration `json:"signingKeySecretRef,omitempty"`
 	// tokenSecretRef holds a ready token. Its expiry is reported; renewing it is up to you.
 	TokenSecretRef *SecretKeyRefApplyConfiguration `json:"tokenSecretRef,omitempty"`
-	// algorithm is how minted tokens are signed; HS256 unless given.
+	// generate has the operator make the key pair that tokens are signed with. The site finds the public keys in the
+	// site's Secret, as jwks.json; the private ones stay in a Secret that no pod mounts.
+	Generate *GenerateSpecApplyConfiguration `json:"generate,omitempty"`
+	// algorithm is how minted tokens are signed; HS256 unless given, ES256 with generate.
 	Algorithm *apiv1alpha1.JWTAlgorithm `json:"algorithm,omitempty"`
 	// issuer is the iss claim of minted tokens; absent unless given.
 	Issuer *string `json:"issuer,omitempty"`
@@ -51,6 +54,14 @@ func (b *JWTSpecApplyConfiguration) WithSigningKeySecretRef(value *SecretKeyRefA
 // If called multiple times, the TokenSecretRef field is set to the value of the last call.
 func (b *JWTSpecApplyConfiguration) WithTokenSecretRef(value *SecretKeyRefApplyConfiguration) *JWTSpecApplyConfiguration {
 	b.TokenSecretRef = value
+	return b
+}
+
+// WithGenerate sets the Generate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Generate field is set to the value of the last call.
+func (b *JWTSpecApplyConfiguration) WithGenerate(value *GenerateSpecApplyConfiguration) *JWTSpecApplyConfiguration {
+	b.Generate = value
 	return b
 }
 

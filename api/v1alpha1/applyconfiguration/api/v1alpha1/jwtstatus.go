@@ -11,14 +11,16 @@ import (
 // JWTStatusApplyConfiguration represents a declarative configuration of the JWTStatus type for use
 // with apply.
 //
-// JWTStatus is the token that the bot presents.
+// JWTStatus is the token that the bot presents, and the rotation of the key that it is signed with.
 type JWTStatusApplyConfiguration struct {
-	// issuedAt is the token's iat claim.
+	// issuedAt is when the token was made.
 	IssuedAt *v1.Time `json:"issuedAt,omitempty"`
 	// expiresAt is the token's exp claim; absent where the token does not expire.
 	ExpiresAt *v1.Time `json:"expiresAt,omitempty"`
 	// keyID is the kid header of the token.
 	KeyID *string `json:"keyID,omitempty"`
+	// rotation is the rotation of the key pair that the operator makes (jwt.generate).
+	Rotation *RotationStatusApplyConfiguration `json:"rotation,omitempty"`
 }
 
 // JWTStatusApplyConfiguration constructs a declarative configuration of the JWTStatus type for use with
@@ -48,5 +50,13 @@ func (b *JWTStatusApplyConfiguration) WithExpiresAt(value v1.Time) *JWTStatusApp
 // If called multiple times, the KeyID field is set to the value of the last call.
 func (b *JWTStatusApplyConfiguration) WithKeyID(value string) *JWTStatusApplyConfiguration {
 	b.KeyID = &value
+	return b
+}
+
+// WithRotation sets the Rotation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rotation field is set to the value of the last call.
+func (b *JWTStatusApplyConfiguration) WithRotation(value *RotationStatusApplyConfiguration) *JWTStatusApplyConfiguration {
+	b.Rotation = value
 	return b
 }
