@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// operatorUser is who the operator is to the API server.
+const operatorUser = "system:serviceaccount:" + operatorNamespace + ":feedbackbridge-operator"
+
+// access is one thing that a role allows, or that somebody did; resource has its subresource behind a slash.
+type access struct{ group, resource, verb string }
+
+func (a access) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s.%s", a.verb, a.resource, a.group))
+}
+
+// grantedUnseen are the verbs that the audit log cannot show to be needed, and why they are granted all the same.
+func grantedUnseen(a access) string {
+	switch {
+	case a == access{"feedbackbridge.dev", "feedbackbridges/finalizers", "update"}:
+		return "the admission plug-in OwnerReferencesPermissionEnforcement asks for it; the controllers' tests run with it"
+	case a.verb == "list" && a.resource != "pods":
+		return "caches begin with a streamed watch, and with a list where the API server or a proxy cannot stream"
+	case a.resource == "events" && a.verb == "patch":
+		return "an event that happens again within minutes is patched; a run need not have one"
+	case a.resource == "events" && a.group == "":
+		return "leader election writes its events to the core group"
+	}
+	return ""
+}
+
+// compareRBAC holds what the operator may do against what it did since a byte of the audit log: a verb that was never
+// used has no place in the role, and nothing that it tried may have been refused.
+func compareRBAC(since int64) error {
+	granted, err := grantedToOperator()
+	if err != nil {
+		return err
+	}
+	used, refused, err := accesses(since, operatorUser)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, a := range slices.SortedFunc(maps.Keys(granted), compareAccess) {
+		if !used[a] && grantedUnseen(a) == "" {
+			errs = append(errs, fmt.Errorf("the role allows what the whole run never used: %s", a))
+		}
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(refused), compareAccess) {
+		errs = append(errs, fmt.Errorf("the role lacks what the operator tried: %s", a))
+	}
+	if len(used) == 0 {
+		errs = append(errs, fmt.Errorf("the audit log shows nothing of %s", operatorUser))
+	}
+	fmt.Printf("rbac: the operator used %d of %d granted verbs; nothing was refused: %t\n", len(used), len(granted), len(refused) == 0)
+	return errors.Join(errs...)
+}
+
+func compareAccess(a, b access) int { return strings.Compare(a.String(), b.String()) }
+
+// grantedToOperator is every verb of the operator's ClusterRole, one by one.
+func grantedToOperator() (map[access]bool, error) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "role.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var role rbacv1.ClusterRole
+	if err := yaml.UnmarshalStrict(text, &role); err != nil {
+		return nil, fmt.Errorf("read config/rbac/role.yaml: %w", err)
+	}
+	granted := map[access]bool{}
+	for _, rule := range role.Rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					granted[access{group, resource, verb}] = true
+				}
+			}
+		}
+	}
+	return granted, nil
+}
+
+// accesses are what a user did since a byte of the audit log, and what was refused as forbidden. A server-side apply
+// that made its object has been authorized to patch and to create.
+func accesses(since int64, user string) (used, refused map[access]bool, err error) {
+	file, err := os.Open(cluster.auditLog)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	if _, err := file.Seek(since, io.SeekStart); err != nil {
+		return nil, nil, err
+	}
+	used, refused = map[access]bool{}, map[access]bool{}
+	for lines := bufio.NewReader(file); ; {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return used, refused, nil
+		} else if err != nil {
+			return nil, nil, err
+		}
+		var e struct {
+			Verb           string
+			User           struct{ Username string }
+			ObjectRef      struct{ APIGroup, Resource, Subresource string }
+			ResponseStatus struct{ Code int }
+		}
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, nil, fmt.Errorf("audit log: %w", err)
+		}
+		if e.User.Username != user || e.ObjectRef.Resource == "" {
+			continue
+		}
+		a := access{e.ObjectRef.APIGroup, strings.TrimSuffix(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), e.Verb}
+		switch e.ResponseStatus.Code {
+		case http.StatusForbidden:
+			refused[a] = true
+		case http.StatusCreated:
+			used[a], used[access{a.group, a.resource, "create"}] = true, true
+		default:
+			used[a] = true
+		}
+	}
+}
