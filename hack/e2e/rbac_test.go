@@ -19,10 +19,12 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/e2e/world"
 )
 
 // operatorUser is who the operator is to the API server.
-const operatorUser = "system:serviceaccount:" + operatorNamespace + ":feedbackbridge-operator"
+const operatorUser = "system:serviceaccount:" + world.OperatorNamespace + ":feedbackbridge-operator"
 
 // access is one thing that a role allows, or that somebody did; resource has its subresource behind a slash.
 type access struct{ group, resource, verb string }
@@ -101,7 +103,7 @@ func grantedToOperator() (map[access]bool, error) {
 // accesses are what a user did since a byte of the audit log, and what was refused as forbidden. A server-side apply
 // that made its object has been authorized to patch and to create.
 func accesses(since int64, user string) (used, refused map[access]bool, err error) {
-	file, err := os.Open(cluster.auditLog)
+	file, err := os.Open(world.Cluster.AuditLog)
 	if err != nil {
 		return nil, nil, err
 	}
