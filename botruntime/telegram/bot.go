@@ -14,6 +14,7 @@ import (
 type Bot struct {
 	api      *api
 	standing *standing
+	sender   *sender
 	parts    []interface{ run(context.Context) }
 }
 
@@ -28,9 +29,10 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	}
 	standing := &standing{health: health}
 	saved := make(chan struct{}, 1)
-	return &Bot{api: a, standing: standing, parts: []interface{ run(context.Context) }{
+	sender := newSender(&cfg, st, a, standing)
+	return &Bot{api: a, standing: standing, sender: sender, parts: []interface{ run(context.Context) }{
 		&profiler{cfg: &cfg, api: a, standing: standing, health: health},
-		newSender(&cfg, st, a, standing),
+		sender,
 		&poller{cfg: &cfg, store: st, api: a, standing: standing, saved: saved},
 		&worker{cfg: &cfg, store: st, api: a, saved: saved, places: make(chan struct{}, answers),
 			handlers: handlers{cfg: &cfg, tickets: st, now: time.Now}},

@@ -126,3 +126,11 @@ func (c *Config) complete() error {
 func (c *Config) show() ticket.Options {
 	return ticket.Options{Texts: ticket.Texts(c.Language), Location: c.Location, AdminURL: c.AdminURL}
 }
+
+// chatLimit is how fast the bot may send to a chat.
+func (c *Config) chatLimit(id int64) Limit {
+	if id > 0 && c.Limits.PerChat.Messages > 0 {
+		return privateLimit
+	}
+	return c.Limits.PerChat
+}

@@ -29,6 +29,7 @@ type sender struct {
 	api      *api
 	standing *standing
 	overall  *window
+	staff    *window // of the staff's chat
 
 	mu    sync.Mutex
 	chats map[int64]*chat
@@ -37,7 +38,7 @@ type sender struct {
 
 func newSender(cfg *Config, st Store, a *api, standing *standing) *sender {
 	return &sender{cfg: cfg, store: st, api: a, standing: standing, overall: newWindow(cfg.Limits.Overall),
-		chats: map[int64]*chat{}}
+		staff: newWindow(cfg.chatLimit(cfg.ChatID)), chats: map[int64]*chat{}}
 }
 
 // run returns when ctx has ended and every call that was under way is recorded.
@@ -120,11 +121,11 @@ type chat struct {
 func newChat(s *sender, id int64) *chat {
 	c := &chat{sender: s, id: id, staff: id == s.cfg.ChatID, kick: make(chan struct{}, 1),
 		retry: backoff{jitter: s.cfg.Rand}, log: s.cfg.Logger.With("chat", id)}
-	limit := s.cfg.Limits.PerChat
-	if id > 0 && limit.Messages > 0 {
-		limit = privateLimit
-	}
+	limit := s.cfg.chatLimit(id)
 	c.limit, c.linger = newWindow(limit), 2*limit.Window+time.Second
+	if c.staff {
+		c.limit = s.staff
+	}
 	return c
 }
 

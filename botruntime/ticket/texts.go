@@ -22,6 +22,8 @@ type Catalog struct {
 	Start, Help, Hint string
 	// WrongChat and UnknownButton answer a press that does nothing.
 	WrongChat, UnknownButton string
+	// Test is a test message.
+	Test string
 }
 
 // Texts is the catalog of a language: "ru", else English.
@@ -61,6 +63,7 @@ var russian = Catalog{
 	Hint:          "Здесь сообщения не читают. Чтобы написать нам, воспользуйтесь формой обратной связи на сайте. /help — справка",
 	WrongChat:     "Эта кнопка работает только в чате команды.",
 	UnknownButton: "Эта кнопка больше не работает.",
+	Test:          "Проверка связи: бот обратной связи может писать в этот чат. Это не обращение, отвечать на него не нужно.",
 }
 
 var english = Catalog{
@@ -89,6 +92,7 @@ var english = Catalog{
 	Hint:          "Nobody reads messages here. To write to us, use the feedback form on the site. /help for help",
 	WrongChat:     "This button works in the team's chat only.",
 	UnknownButton: "This button no longer works.",
+	Test:          "Connection test: the feedback bot can post to this chat. This is not a ticket; no reply is needed.",
 }
 
 const (
