@@ -36,6 +36,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), probeCommand(), doctorCommand())
+	root.AddCommand(runCommand(), probeCommand(), doctorCommand(), ticketsCommand(), sendTestCommand())
 	return root
 }

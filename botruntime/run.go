@@ -34,8 +34,8 @@ func runCommand() *cobra.Command {
 		Short: "Run the bot until it is told to stop",
 		Long: "Run the bot by a FeedbackBridge manifest and a directory of credentials.\n\n" +
 			"The secret refs of the manifest are taken from the directory, whose files are " + v1alpha1.FileTelegramToken + ", " +
-			v1alpha1.FileJWT + ", " + v1alpha1.FileHMACCurrent + " and, as needed, " + v1alpha1.FileHMACNext + ", " +
-			v1alpha1.FileHMACPrevious + " and " + v1alpha1.FileSiteCA + ". The directory is watched: changed files are used without a restart.",
+			v1alpha1.FileJWT + ", " + v1alpha1.FileHMACCurrent + " and, as needed, " + v1alpha1.FileJWTPrevious + ", " +
+			v1alpha1.FileHMACNext + ", " + v1alpha1.FileHMACPrevious + " and " + v1alpha1.FileSiteCA + ". The directory is watched: changed files are used without a restart.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := run(cmd.Context(), f, lease)
@@ -92,7 +92,9 @@ func run(ctx context.Context, f files, leaseName string) (err error) {
 		err = errors.Join(err, parts.wait())
 	}()
 	// The probes are answered from the start: a bot that waits for its lease is alive.
-	parts.start("health", func(ctx context.Context) error { return health.Serve(ctx, f.state, tracker, st.Alive, log) })
+	var tests tester
+	calls := health.Calls{Alive: st.Alive, Test: tests.send}
+	parts.start("health", func(ctx context.Context) error { return health.Serve(ctx, f.state, tracker, calls, log) })
 	if leaseName != "" {
 		lease, err := acquireLease(parts.ctx, leaseName, tracker, log) //nolint:contextcheck // the group's context is made of ctx
 		if err != nil {
@@ -100,17 +102,18 @@ func run(ctx context.Context, f files, leaseName string) (err error) {
 		}
 		parts.startLast("lease", lease.Keep)
 	}
-	return startPeers(parts, settings, creds, st, tracker, log)
+	return startPeers(parts, settings, creds, st, tracker, &tests, log)
 }
 
 // startPeers connects the store with Telegram and the site.
-func startPeers(parts *group, s settings, creds *credentialsDir, st *store.Store, tracker *health.Tracker, log *slog.Logger) error {
+func startPeers(parts *group, s settings, creds *credentialsDir, st *store.Store, tracker *health.Tracker, tests *tester, log *slog.Logger) error {
 	s.telegram.Token = creds.current().telegramToken
 	s.telegram.Logger = log.With("peer", "telegram")
 	chat, err := telegram.New(s.telegram, st, tracker)
 	if err != nil {
 		return err
 	}
+	tests.chat.Store(chat)
 	s.site.Credentials = func() site.Credentials { return creds.current().site }
 	s.site.CredentialsChanged = creds.changed
 	s.site.Logger = log.With("peer", "site")

@@ -41,7 +41,12 @@ func TestProbesAreAnswered(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() {
-		served <- Serve(ctx, dir, tracker, func(context.Context) error { return <-stuck }, slog.New(slog.DiscardHandler))
+		served <- Serve(ctx, dir, tracker, Calls{
+			Alive: func(context.Context) error { return <-stuck },
+			Test: func(_ context.Context, r TestRequest) TestResult {
+				return TestResult{Reason: v1alpha1.ReasonNoRights, Message: "no rights for " + r.Text}
+			},
+		}, slog.New(slog.DiscardHandler))
 	}()
 
 	stuck <- errors.New("the disk is gone")
@@ -52,6 +57,9 @@ func TestProbesAreAnswered(t *testing.T) {
 	stuck <- nil
 	if answer := ask(t, dir); answer.Stuck != "" {
 		t.Errorf("answer: %+v", answer)
+	}
+	if got, err := SendTest(t.Context(), dir, TestRequest{Text: "a test"}); err != nil || got.Message != "no rights for a test" || got.MessageID != 0 {
+		t.Errorf("test message: %+v %v", got, err)
 	}
 	cancel()
 	if err := <-served; err != nil {
