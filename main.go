@@ -40,6 +40,25 @@ func main() {
 	}
 }
 
+// election is how replicas agree on the one that works.
+type election struct {
+	enabled                                   bool
+	namespace                                 string
+	leaseDuration, renewDeadline, retryPeriod time.Duration
+}
+
+// flags are named as in Kubernetes' own components.
+func (e *election) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&e.enabled, "leader-elect", false, "work only while holding a Lease, so that several replicas can run")
+	f.StringVar(&e.namespace, "leader-elect-resource-namespace", "", "the Lease's namespace; the pod's own unless given")
+	f.DurationVar(&e.leaseDuration, "leader-elect-lease-duration", 15*time.Second,
+		"how long a replica waits for a leader that has fallen silent")
+	f.DurationVar(&e.renewDeadline, "leader-elect-renew-deadline", 10*time.Second,
+		"how long a leader that cannot renew its Lease works on; shorter than the lease's duration")
+	f.DurationVar(&e.retryPeriod, "leader-elect-retry-period", 2*time.Second, "how often the Lease is renewed, or asked for")
+}
+
 type options struct {
 	botImage        string
 	apiServerPorts  []int32
@@ -47,7 +66,7 @@ type options struct {
 	metricsAddress  string
 	metricsSecure   bool
 	healthAddress   string
-	leaderElect     bool
+	election        election
 	concurrency     int
 	logLevel        slog.Level
 }
@@ -74,7 +93,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "where metrics are served, such as :8443; 0 for nowhere")
 	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by HTTPS, to those whom the API server lets get /metrics")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 for nowhere")
-	f.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding a Lease, so that several replicas can run")
+	o.election.flags(cmd)
 	f.IntVar(&o.concurrency, "concurrency", 4, "how many bridges are worked on at a time")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	return cmd
@@ -130,12 +149,16 @@ func (o options) manager() ctrl.Options {
 		serve.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
 	}
 	return ctrl.Options{
-		Scheme:                 controllers.Scheme(),
-		Cache:                  controllers.CacheOptions(o.watchNamespaces),
-		Metrics:                serve,
-		HealthProbeBindAddress: o.healthAddress,
-		LeaderElection:         o.leaderElect,
-		LeaderElectionID:       leaderElectionID,
+		Scheme:                  controllers.Scheme(),
+		Cache:                   controllers.CacheOptions(o.watchNamespaces),
+		Metrics:                 serve,
+		HealthProbeBindAddress:  o.healthAddress,
+		LeaderElection:          o.election.enabled,
+		LeaderElectionID:        leaderElectionID,
+		LeaderElectionNamespace: o.election.namespace,
+		LeaseDuration:           &o.election.leaseDuration,
+		RenewDeadline:           &o.election.renewDeadline,
+		RetryPeriod:             &o.election.retryPeriod,
 		// The process ends when the manager does, so the next leader need not wait for the Lease to run out.
 		LeaderElectionReleaseOnCancel: true,
 	}
