@@ -111,7 +111,7 @@ func TestMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	h.must(registry.Register(&Collector{Reader: h.mgr.GetCache(), Now: h.clock.Now}))
 	want := map[string]float64{
-		"feedbackbridge_ready": 1, "feedbackbridge_site_connected": 1, "feedbackbridge_telegram_reachable": 1,
+		"feedbackbridge_ready": 1, "feedbackbridge_suspended": 0, "feedbackbridge_site_connected": 1, "feedbackbridge_telegram_reachable": 1,
 		"feedbackbridge_tickets_pending": 1, "feedbackbridge_tickets_received_total": 7, "feedbackbridge_tickets_posted_total": 5,
 		"feedbackbridge_tickets_failed_total": 1, "feedbackbridge_site_reconnects_total": 3, "feedbackbridge_frames_refused_total": 4,
 		"feedbackbridge_heartbeat_timestamp_seconds":  float64(h.clock.Now().Unix()),

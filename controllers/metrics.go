@@ -26,6 +26,7 @@ func bridgeDesc(name, help string, more ...string) *prometheus.Desc {
 
 var (
 	descReady       = bridgeDesc("ready", "Whether the bridge is Ready (1) or not (0).")
+	descSuspended   = bridgeDesc("suspended", "Whether the bot is stopped by spec.suspend (1) or not (0).")
 	descSite        = bridgeDesc("site_connected", "Whether the WebSocket to the site is open (1) or not, or not known (0).")
 	descTelegram    = bridgeDesc("telegram_reachable", "Whether Telegram answers and the chat can be posted to (1) or not, or not known (0).")
 	descPending     = bridgeDesc("tickets_pending", "Tickets that wait to be posted.")
@@ -49,7 +50,7 @@ type Collector struct {
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descReady, descSite, descTelegram, descPending, descReceived, descPosted, descFailed,
+		descReady, descSuspended, descSite, descTelegram, descPending, descReceived, descPosted, descFailed,
 		descRefused, descReconnects, descHeartbeat, descTokenExpiry,
 	} {
 		ch <- d
@@ -87,13 +88,9 @@ func collectBridge(ch chan<- prometheus.Metric, b *v1alpha1.FeedbackBridge, h he
 		ch <- prometheus.MustNewConstMetric(d, kind, v, append([]string{b.Namespace, b.Name}, more...)...)
 	}
 	gauge := func(d *prometheus.Desc, v float64) { send(d, prometheus.GaugeValue, v) }
-	isTrue := func(kind string) float64 {
-		if meta.IsStatusConditionTrue(b.Status.Conditions, kind) {
-			return 1
-		}
-		return 0
-	}
+	isTrue := func(kind string) float64 { return one(meta.IsStatusConditionTrue(b.Status.Conditions, kind)) }
 	gauge(descReady, isTrue(v1alpha1.ConditionReady))
+	gauge(descSuspended, one(suspended(b)))
 	gauge(descSite, isTrue(v1alpha1.ConditionSiteConnected))
 	gauge(descTelegram, isTrue(v1alpha1.ConditionTelegramReachable))
 	if c := b.Status.Credentials; c != nil && c.JWT != nil && c.JWT.ExpiresAt != nil {
@@ -115,4 +112,12 @@ func collectBridge(ch chan<- prometheus.Metric, b *v1alpha1.FeedbackBridge, h he
 	for reason, n := range h.report.FramesRefused {
 		send(descRefused, prometheus.CounterValue, float64(n), reason)
 	}
+}
+
+// one is how a gauge says yes.
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
