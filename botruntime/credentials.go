@@ -40,7 +40,7 @@ func readCredentials(dir string) (credentials, error) {
 	var errs []error
 	for name, required := range map[string]bool{
 		v1alpha1.FileTelegramToken: true, v1alpha1.FileJWT: true, v1alpha1.FileHMACCurrent: true,
-		v1alpha1.FileHMACNext: false, v1alpha1.FileHMACPrevious: false, v1alpha1.FileSiteCA: false,
+		v1alpha1.FileJWTPrevious: false, v1alpha1.FileHMACNext: false, v1alpha1.FileHMACPrevious: false, v1alpha1.FileSiteCA: false,
 	} {
 		data, err := readBounded(filepath.Join(dir, name), maxCredential)
 		switch {
@@ -69,12 +69,14 @@ func readCredentials(dir string) (credentials, error) {
 		}
 		keys = append(keys, key)
 	}
-	return credentials{
-		telegramToken: string(files[v1alpha1.FileTelegramToken]),
-		site: site.Credentials{
-			JWT: string(files[v1alpha1.FileJWT]), Keys: wire.NewKeyRing(keys...), CA: files[v1alpha1.FileSiteCA],
-		},
-	}, nil
+	c := credentials{telegramToken: string(files[v1alpha1.FileTelegramToken]), site: site.Credentials{
+		JWT: string(files[v1alpha1.FileJWT]), JWTPrevious: string(files[v1alpha1.FileJWTPrevious]),
+		Keys: wire.NewKeyRing(keys...), CA: files[v1alpha1.FileSiteCA],
+	}}
+	if c.site.JWTPrevious == c.site.JWT {
+		c.site.JWTPrevious = "" // to be refused twice would help nobody
+	}
+	return c, nil
 }
 
 // credentialsDir is the credentials as they are now. It is watched: a Secret that changes reaches a running bot.
@@ -153,6 +155,7 @@ func (d *credentialsDir) load() {
 }
 
 func (c credentials) equal(other credentials) bool {
-	return c.telegramToken == other.telegramToken && c.site.JWT == other.site.JWT && bytes.Equal(c.site.CA, other.site.CA) &&
+	return c.telegramToken == other.telegramToken && c.site.JWT == other.site.JWT &&
+		c.site.JWTPrevious == other.site.JWTPrevious && bytes.Equal(c.site.CA, other.site.CA) &&
 		slices.Equal(c.site.Keys.IDs(), other.site.Keys.IDs())
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -200,9 +201,17 @@ func reportDue(written, report v1alpha1.BotReport, since time.Duration) bool {
 	return since >= countersInterval || !equalJSON(states(written), states(report))
 }
 
-// states is a report without its counters.
+// states is a report without its counters. The key that the site signs with is among these: a site with several workers
+// may take turns; the first use of a key is a state.
 func states(r v1alpha1.BotReport) v1alpha1.BotReport {
-	r.Tickets, r.FramesRefused, r.Reconnects = v1alpha1.TicketsStatus{}, nil, 0
+	r.Tickets, r.FramesRefused, r.Reconnects, r.SiteKeyID = v1alpha1.TicketsStatus{}, nil, 0, ""
+	r.HMACKeysUsed = slices.Clone(r.HMACKeysUsed)
+	for i := range r.HMACKeysUsed {
+		r.HMACKeysUsed[i].Last = metav1.Time{}
+	}
+	if r.Refusing != nil {
+		r.Refusing = &v1alpha1.RefusalReport{Since: r.Refusing.Since}
+	}
 	return r
 }
 

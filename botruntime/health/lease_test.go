@@ -198,7 +198,7 @@ func TestStatesAreWrittenAtOnceAndCountersSeldom(t *testing.T) {
 			}
 		})
 		for range 610 {
-			tracker.FrameRefused("malformed")
+			tracker.AnswerDropped()
 			time.Sleep(100 * time.Millisecond)
 		}
 		s.see(func(s *leaseServer) {
@@ -220,8 +220,8 @@ func TestAStateThatFlapsDoesNotFloodTheAPIServer(t *testing.T) {
 		s := heldBy("")
 		l, tracker := newLease(t, s, "pod-a")
 		stop := keep(t, l)
-		for i := range 1001 { // as the key of a site whose workers adopt a new one at different times
-			tracker.SiteKey([]string{"old", "new"}[i%2])
+		for i := range 1001 {
+			tracker.Site(i%2 == 0, v1alpha1.ReasonConnectionLost, "it flaps")
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(changeInterval)
@@ -231,8 +231,8 @@ func TestAStateThatFlapsDoesNotFloodTheAPIServer(t *testing.T) {
 				t.Errorf("%d writes in 11 s", s.patches)
 			}
 		})
-		if l.written.SiteKeyID != "old" {
-			t.Errorf("the last state is not written, but %q", l.written.SiteKeyID)
+		if !l.written.Site.OK {
+			t.Error("the last state is not written")
 		}
 		if err := stop(); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,15 +22,19 @@ type Tracker struct {
 	tickets func() v1alpha1.TicketsStatus
 	changed chan struct{}
 
+	siteKey  atomic.Pointer[keyUse] // the use of the key that the site last signed with, for as long as it is accepted
+	refusing atomic.Bool            // whether report.Refusing is there
+
 	mu     sync.Mutex
-	report v1alpha1.BotReport
+	report v1alpha1.BotReport // without Tickets and HMACKeysUsed
+	uses   map[string]*keyUse // of HMACKeyIDs, by id
 }
 
 // NewTracker starts a report; tickets is asked for the counters whenever the report is read.
 func NewTracker(version string, now func() time.Time, tickets func() v1alpha1.TicketsStatus) *Tracker {
 	started := metav1.NewTime(now())
 	return &Tracker{
-		now: now, tickets: tickets, changed: make(chan struct{}, 1),
+		now: now, tickets: tickets, changed: make(chan struct{}, 1), uses: map[string]*keyUse{},
 		report: v1alpha1.BotReport{
 			Version:       version,
 			StartedAt:     started,
@@ -51,6 +56,11 @@ func (t *Tracker) Report() v1alpha1.BotReport {
 	r := t.report
 	r.Tickets = tickets
 	r.FramesRefused = maps.Clone(r.FramesRefused)
+	r.HMACKeyIDs = slices.Clone(r.HMACKeyIDs)
+	r.HMACKeysUsed = t.keysUsed()
+	if r.Refusing != nil {
+		r.Refusing = new(*r.Refusing)
+	}
 	return r
 }
 
@@ -72,9 +82,9 @@ func (t *Tracker) Bot(username, chatTitle string) {
 	})
 }
 
-// SiteKey says which HMAC key the site last signed with.
-func (t *Tracker) SiteKey(keyID string) {
-	t.change(func(r *v1alpha1.BotReport) bool { return set(&r.SiteKeyID, keyID) })
+// Token says which key the token was signed with that the site accepted; empty where the token does not name one.
+func (t *Tracker) Token(keyID string) {
+	t.change(func(r *v1alpha1.BotReport) bool { return set(&r.JWTKeyID, keyID) })
 }
 
 // Keys says which HMAC keys the bot accepts, the current one first.
@@ -84,13 +94,9 @@ func (t *Tracker) Keys(ids []string) {
 			return false
 		}
 		r.HMACKeyIDs = slices.Clone(ids)
+		t.forget(ids)
 		return true
 	})
-}
-
-// FrameRefused counts a refused frame by its reason.
-func (t *Tracker) FrameRefused(reason string) {
-	t.change(func(r *v1alpha1.BotReport) bool { r.FramesRefused[reason]++; return false })
 }
 
 // Reconnected counts a connection to the site that was made again.

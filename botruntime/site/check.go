@@ -5,6 +5,7 @@ package site
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http/httptrace"
 	"time"
@@ -23,10 +24,24 @@ func Check(ctx context.Context, cfg Config) (passed []string, err error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	credentials := cfg.Credentials()
+	passed, err = check(ctx, &cfg, credentials)
+	var why *Error
+	if credentials.JWTPrevious == "" || !errors.As(err, &why) || !why.refused() {
+		return passed, err
+	}
+	passed = append(passed, "the site does not accept the new token yet, so the previous one is tried, as the bot does: "+why.Message)
+	credentials.JWT = credentials.JWTPrevious
+	again, err := check(ctx, &cfg, credentials)
+	return append(passed, again...), err
+}
+
+// check is Check with one token.
+func check(ctx context.Context, cfg *Config, credentials Credentials) (passed []string, err error) {
 	say := func(format string, args ...any) { passed = append(passed, fmt.Sprintf(format, args...)) }
 	// The names that a dual-stack dial tries arrive from several goroutines; only the first dial is told.
 	steps := make(chan string, 8)
-	l, err := dial(httptrace.WithClientTrace(ctx, checkTrace(steps)), &cfg)
+	l, err := dial(httptrace.WithClientTrace(ctx, checkTrace(steps)), cfg, credentials)
 	for reported := true; reported; {
 		select {
 		case step := <-steps:

@@ -32,10 +32,18 @@ type Store interface {
 type Health interface {
 	// Site says whether the WebSocket is open, and why not: one of the Reason constants of api/v1alpha1, and words.
 	Site(ok bool, reason, message string)
-	// SiteKey names the key that the site signs with.
-	SiteKey(keyID string)
-	// FrameRefused counts a frame of the site's that was refused, by one of the Refused constants.
-	FrameRefused(reason string)
+	// Token names the key of the token that the site accepted, by the token's kid; empty where it has none.
+	Token(keyID string)
+	// SiteKey names the key that a frame is signed with, and when it was read. It is called for every frame whose
+	// signature and time are good.
+	SiteKey(keyID string, at time.Time)
+	// FrameAccepted says that a feedback was taken. It is called for every one.
+	FrameAccepted()
+	// FrameRefused counts a frame of the site's that was refused, by one of the Refused constants. For RefusedExpired,
+	// clockOffset is how far the frame's time was ahead of the bot's clock, in seconds.
+	FrameRefused(reason string, clockOffset int64)
+	// AnswerDropped counts the answer to a refused frame that was dropped because the site leaves its answers unread.
+	AnswerDropped()
 	// Reconnected counts a connection that was made again.
 	Reconnected()
 }
@@ -44,6 +52,8 @@ type Health interface {
 type Credentials struct {
 	// JWT is the token of the next dial.
 	JWT string
+	// JWTPrevious, if there is one, is tried at once where the site refuses JWT.
+	JWTPrevious string
 	// Keys verify requests and sign results.
 	Keys wire.KeyRing
 	// CA holds PEM certificates to trust instead of the system's; nil for the system's.
@@ -148,7 +158,7 @@ func (c *Client) Run(ctx context.Context) error {
 			failures = 0
 		}
 		why := asError(err)
-		wait := delay(failures, why.refused(), c.cfg.Rand())
+		wait := delay(failures, why.unaccepted, c.cfg.Rand())
 		level := slog.LevelInfo
 		// Servers end connections that are old: routine, unless the next dial, which comes at once, fails.
 		if failures > 0 || !why.goodbye {
@@ -163,9 +173,26 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// connect holds one connection from its dial to its end.
+// connect holds one connection from its dial to its end. Where the site does not accept the token it is asked with the
+// previous one: it may not know yet what the new one is signed with.
 func (c *Client) connect(ctx context.Context) (lived time.Duration, err error) {
-	l, err := dial(ctx, &c.cfg)
+	credentials := c.cfg.Credentials()
+	lived, err = c.hold(ctx, credentials)
+	first := asError(err)
+	if !first.unaccepted || credentials.JWTPrevious == "" || ctx.Err() != nil {
+		return lived, err
+	}
+	c.log.Info("the site does not accept the new token; trying the previous one", "message", first.Message)
+	credentials.JWT = credentials.JWTPrevious
+	if lived, err = c.hold(ctx, credentials); asError(err).unaccepted {
+		err = first // the token to be mended is the new one
+	}
+	return lived, err
+}
+
+// hold dials with the JWT of credentials, and holds the connection until it ends.
+func (c *Client) hold(ctx context.Context, credentials Credentials) (lived time.Duration, err error) {
+	l, err := dial(ctx, &c.cfg, credentials)
 	if err != nil {
 		return 0, err
 	}

@@ -33,9 +33,8 @@ type link struct {
 	jwt string
 }
 
-// dial opens the WebSocket. The error is an *Error, or of parent.
-func dial(parent context.Context, cfg *Config) (*link, error) {
-	credentials := cfg.Credentials()
+// dial opens the WebSocket with the JWT of credentials. The error is an *Error, or of parent.
+func dial(parent context.Context, cfg *Config, credentials Credentials) (*link, error) {
 	target, header, err := handshake(cfg, credentials.JWT)
 	if err != nil {
 		return nil, err

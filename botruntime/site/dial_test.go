@@ -89,7 +89,7 @@ func TestDialFailuresOfTheNetwork(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := dialConfig(t, "ws://shop.test/ws")
 			cfg.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, test.err }
-			_, err := dial(t.Context(), &cfg)
+			_, err := dial(t.Context(), &cfg, cfg.Credentials())
 			var why *Error
 			if !errors.As(err, &why) || why.Reason != test.reason || why.Message != test.message {
 				t.Errorf("%+v, want %s: %s", why, test.reason, test.message)
@@ -134,7 +134,7 @@ func TestTLS(t *testing.T) {
 			credentials := cfg.Credentials()
 			credentials.CA = test.ca
 			cfg.Credentials = func() Credentials { return credentials }
-			l, err := dial(t.Context(), &cfg)
+			l, err := dial(t.Context(), &cfg, cfg.Credentials())
 			if test.message == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -156,7 +156,7 @@ func TestTLSToAPortWithoutIt(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	cfg := dialConfig(t, "wss"+strings.TrimPrefix(server.URL, "http"))
-	_, err := dial(t.Context(), &cfg)
+	_, err := dial(t.Context(), &cfg, cfg.Credentials())
 	if why := asError(err); why.Reason != v1alpha1.ReasonTLSFailure {
 		t.Errorf("%+v", why)
 	}

@@ -31,6 +31,8 @@ type Error struct {
 	err error
 	// goodbye is set where the site ended the connection with a close frame that refuses nothing.
 	goodbye bool
+	// unaccepted is set where the site refused the token before it had accepted the connection made with it.
+	unaccepted bool
 	// closeCode is what the bot closes the connection with, where it is the bot that ends it.
 	closeCode int
 }
@@ -59,6 +61,7 @@ func explainDial(err, tlsErr error, response *http.Response, host string) *Error
 	switch {
 	case response != nil:
 		e.Reason, e.Message = explainStatus(response)
+		e.unaccepted = e.refused()
 	case errors.As(err, &dns):
 		e.Reason, e.Message = v1alpha1.ReasonDNSFailure, fmt.Sprintf("%s does not resolve: %s", host, dns.Err)
 	case isTimeout(err):

@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/health"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
 )
@@ -154,7 +155,9 @@ func BenchmarkSession(b *testing.B) {
 		Credentials: func() Credentials { return Credentials{JWT: testJWT, Keys: keys} }}
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- New(cfg, newInstantStore(), newTestHealth()).Run(ctx) }()
+	tracker := health.NewTracker("bench", time.Now, func() v1alpha1.TicketsStatus { return v1alpha1.TicketsStatus{} })
+	tracker.Keys(keys.IDs())
+	go func() { ended <- New(cfg, newInstantStore(), tracker).Run(ctx) }()
 	<-answered
 	stop()
 	if err := <-ended; err != nil {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -25,8 +26,6 @@ const (
 	RefusedExpired          = "expired"           // too old, or too far ahead
 	RefusedInvalidPayload   = "invalid_payload"   // a field of the feedback is not what it should be
 	RefusedReplayedNonce    = "replayed_nonce"    // the nonce was seen with another id
-	// RefusedUnanswered counts, besides, an answer that was dropped because the site leaves its answers unread.
-	RefusedUnanswered = "unanswered"
 )
 
 const (
@@ -60,14 +59,17 @@ func (s *session) read() error {
 		if err != nil {
 			return explainRead(err, patience, s.link.jwt)
 		}
+		if !s.accepted.Load() {
+			s.accept()
+		}
 		whole, err := readFrame(&buffer, frame, s.cfg.maxFrame())
 		switch {
 		case err != nil:
 			return explainRead(err, patience, s.link.jwt)
 		case kind == websocket.BinaryMessage:
-			s.count(RefusedBinary)
+			s.count(RefusedBinary, 0)
 		case !whole:
-			s.count(RefusedTooLarge)
+			s.count(RefusedTooLarge, 0)
 		default:
 			s.handle(buffer.Bytes(), time.Now())
 		}
@@ -93,7 +95,7 @@ func (s *session) handle(data []byte, readAt time.Time) {
 	if err != nil {
 		var invalid *wire.InvalidMessageError
 		errors.As(err, &invalid)
-		s.refuse(invalid.ID, wire.Signature{}, err)
+		s.refuse(invalid.ID, wire.Signature{}, err, 0)
 		return
 	}
 	switch frame.Type {
@@ -103,7 +105,7 @@ func (s *session) handle(data []byte, readAt time.Time) {
 		s.writer.offer(textMessage(wire.Pong()))
 	case wire.TypePong: // has shown that the site is there
 	default:
-		s.count(RefusedUnknownType)
+		s.count(RefusedUnknownType, 0)
 	}
 }
 
@@ -111,21 +113,18 @@ func (s *session) handle(data []byte, readAt time.Time) {
 // the site.
 func (s *session) request(frame *wire.NewFeedback, readAt time.Time) {
 	signature, err := frame.Verify(s.cfg.Credentials().Keys, readAt, s.cfg.MessageTTL)
-	if errors.Is(err, wire.ErrBadSignature) {
-		s.refuse(frame.ID, wire.Signature{}, err)
+	switch {
+	case errors.Is(err, wire.ErrExpired):
+		s.refuse(frame.ID, signature, err, ahead(frame.TS, readAt))
+		return
+	case err != nil:
+		s.refuse(frame.ID, signature, err, 0)
 		return
 	}
-	if err != nil {
-		s.refuse(frame.ID, signature, err)
-		return
-	}
-	if signature.KeyID != s.siteKey {
-		s.siteKey = signature.KeyID
-		s.health.SiteKey(signature.KeyID)
-	}
+	s.health.SiteKey(signature.KeyID, readAt)
 	feedback, err := frame.Payload()
 	if err != nil {
-		s.refuse(frame.ID, signature, err)
+		s.refuse(frame.ID, signature, err, 0)
 		return
 	}
 	s.requests <- store.Request{
@@ -134,10 +133,16 @@ func (s *session) request(frame *wire.NewFeedback, readAt time.Time) {
 	}
 }
 
+// ahead is how many seconds a frame's time is ahead of now, as far as it matters: within 68 years.
+func ahead(ts int64, now time.Time) int64 {
+	seconds := now.Unix()
+	return min(max(ts, seconds-math.MaxInt32), seconds+math.MaxInt32) - seconds
+}
+
 // refuse counts a frame, and answers it with ok:false where it has an id. A site that does not read its answers gets
 // no more of them than the writer's queue holds.
-func (s *session) refuse(id string, by wire.Signature, cause error) {
-	s.count(refusal(cause))
+func (s *session) refuse(id string, by wire.Signature, cause error, clockOffset int64) {
+	s.count(refusal(cause), clockOffset)
 	if id == "" {
 		return
 	}
@@ -147,13 +152,13 @@ func (s *session) refuse(id string, by wire.Signature, cause error) {
 		return
 	}
 	if !s.writer.offer(textMessage(answer)) {
-		s.count(RefusedUnanswered)
+		s.health.AnswerDropped()
 	}
 }
 
-func (s *session) count(reason string) {
+func (s *session) count(reason string, clockOffset int64) {
 	s.log.Debug("refused a frame", "reason", reason)
-	s.health.FrameRefused(reason)
+	s.health.FrameRefused(reason, clockOffset)
 }
 
 // refusal is the constant for a refusal.

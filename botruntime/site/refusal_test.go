@@ -23,19 +23,20 @@ func TestRefusalsThatAreAnswered(t *testing.T) {
 		out    simsite.Outgoing
 		answer string
 		reason string
+		offset int64
 	}{
-		{"forged", simsite.Outgoing{Data: []byte(good), Forged: true}, "Invalid HMAC signature", RefusedInvalidSignature},
-		{"old", simsite.Outgoing{Data: []byte(good), Age: simsite.Duration(47 * time.Second)}, "Message expired", RefusedExpired},
-		{"ahead", simsite.Outgoing{Data: []byte(good), Age: simsite.Duration(-47 * time.Second)}, "Message expired", RefusedExpired},
+		{"forged", simsite.Outgoing{Data: []byte(good), Forged: true}, "Invalid HMAC signature", RefusedInvalidSignature, 0},
+		{"old", simsite.Outgoing{Data: []byte(good), Age: simsite.Duration(47 * time.Second)}, "Message expired", RefusedExpired, -47},
+		{"ahead", simsite.Outgoing{Data: []byte(good), Age: simsite.Duration(-47 * time.Second)}, "Message expired", RefusedExpired, 47},
 		{"forged and old", simsite.Outgoing{Data: []byte(good), Forged: true, Age: simsite.Duration(time.Hour)},
-			"Invalid HMAC signature", RefusedInvalidSignature},
+			"Invalid HMAC signature", RefusedInvalidSignature, 0},
 		{"no category", simsite.Outgoing{Data: []byte(`{"feedback_id": 1, "message": "m"}`)},
-			"Invalid payload: category: missing", RefusedInvalidPayload},
+			"Invalid payload: category: missing", RefusedInvalidPayload, 0},
 		{"message of another type", simsite.Outgoing{Data: []byte(`{"feedback_id": 1, "category": "bug", "message": 5}`)},
-			"Invalid payload: message: an integer, not a string", RefusedInvalidPayload},
+			"Invalid payload: message: an integer, not a string", RefusedInvalidPayload, 0},
 		{"negative number", simsite.Outgoing{Data: []byte(`{"feedback_id": -1, "category": "bug", "message": "m"}`)},
-			"Invalid payload: feedback_id: negative", RefusedInvalidPayload},
-		{"replayed", simsite.Outgoing{Data: []byte(good), Nonce: "seen"}, "Replayed nonce", RefusedReplayedNonce},
+			"Invalid payload: feedback_id: negative", RefusedInvalidPayload, 0},
+		{"replayed", simsite.Outgoing{Data: []byte(good), Nonce: "seen"}, "Replayed nonce", RefusedReplayedNonce, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, nil, func(r *rig) {
@@ -53,6 +54,11 @@ func TestRefusalsThatAreAnswered(t *testing.T) {
 				if got := r.health.count(test.reason); got != 1 {
 					t.Errorf("%s counted %d times: %v", test.reason, got, r.health.refused)
 				}
+				r.health.see(func() {
+					if r.health.offset != test.offset || r.health.accepted != 1 {
+						t.Errorf("clock offset %d, want %d; %d frames accepted", r.health.offset, test.offset, r.health.accepted)
+					}
+				})
 				r.delivered(2)
 				if stats := r.site.Stats(); stats.Connections != 1 || r.store.posted() != 2 {
 					t.Errorf("%d connections, %d posts", stats.Connections, r.store.posted())
@@ -138,9 +144,11 @@ func TestFloodOfBadFramesIsBounded(t *testing.T) {
 		if state.reason != v1alpha1.ReasonTimeout || state.at.Sub(start) > writeTimeout+time.Second {
 			t.Errorf("state %+v after %v", state, state.at.Sub(start))
 		}
-		if got := r.health.count(RefusedUnanswered); got < answersQueued {
-			t.Errorf("%d answers were dropped", got)
-		}
+		r.health.see(func() {
+			if r.health.dropped < answersQueued {
+				t.Errorf("%d answers were dropped", r.health.dropped)
+			}
+		})
 		r.site.SetFaults(simsite.Faults{})
 		r.connected(2)
 		r.delivered(1)
@@ -159,9 +167,11 @@ func TestFloodOfLongIDsIsBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		// Eight are being written, and eight wait.
-		if got := r.health.count(RefusedUnanswered); got < frames-2*8 {
-			t.Errorf("%d answers of %d were dropped", got, frames)
-		}
+		r.health.see(func() {
+			if r.health.dropped < frames-2*8 {
+				t.Errorf("%d answers of %d were dropped", r.health.dropped, frames)
+			}
+		})
 		r.site.SetFaults(simsite.Faults{})
 		r.delivered(1)
 	})

@@ -21,7 +21,11 @@ type testHealth struct {
 	states     []siteState
 	seen       int // states that waits have seen
 	keys       []string
+	tokens     []string
 	refused    map[string]int
+	offset     int64 // of the last refusal
+	accepted   int
+	dropped    int
 	reconnects int
 	change     chan struct{}
 }
@@ -41,14 +45,32 @@ func (h *testHealth) record(change func()) {
 func (h *testHealth) Site(ok bool, reason, message string) {
 	h.record(func() { h.states = append(h.states, siteState{ok, reason, message, time.Now()}) })
 }
-func (h *testHealth) SiteKey(id string)          { h.record(func() { h.keys = append(h.keys, id) }) }
-func (h *testHealth) FrameRefused(reason string) { h.record(func() { h.refused[reason]++ }) }
-func (h *testHealth) Reconnected()               { h.record(func() { h.reconnects++ }) }
+func (h *testHealth) Token(id string) { h.record(func() { h.tokens = append(h.tokens, id) }) }
+func (h *testHealth) SiteKey(id string, _ time.Time) {
+	h.record(func() {
+		if n := len(h.keys); n == 0 || h.keys[n-1] != id {
+			h.keys = append(h.keys, id)
+		}
+	})
+}
+func (h *testHealth) FrameAccepted() { h.record(func() { h.accepted++ }) }
+func (h *testHealth) FrameRefused(reason string, clockOffset int64) {
+	h.record(func() { h.refused[reason]++; h.offset = clockOffset })
+}
+func (h *testHealth) AnswerDropped() { h.record(func() { h.dropped++ }) }
+func (h *testHealth) Reconnected()   { h.record(func() { h.reconnects++ }) }
 
 func (h *testHealth) count(reason string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.refused[reason]
+}
+
+// see looks at what was recorded.
+func (h *testHealth) see(look func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	look()
 }
 
 // reasons are those that were given, in order.

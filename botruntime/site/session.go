@@ -23,6 +23,9 @@ const (
 	requestsQueued = 256
 	// goodbyeTimeout is how long the site has to answer the bot's close frame.
 	goodbyeTimeout = 500 * time.Millisecond
+	// refusalGrace is how long after the handshake a site may refuse the token by closing the connection. One that is open
+	// for longer, or has brought a frame, was accepted.
+	refusalGrace = 2 * time.Second
 	// admitGrace is how long the store has for what was read before the session ended.
 	admitGrace = 1500 * time.Millisecond
 )
@@ -39,7 +42,7 @@ type session struct {
 	requests chan store.Request // reader -> admitter; closed by the reader
 	pongs    chan int64         // reader -> pump: the site has read the results up to this Seq
 	asked    atomic.Int64       // the Seq that the confirming ping on its way carries; 0 where there is none
-	siteKey  string             // the reader's: the key that the site signed with last
+	accepted atomic.Bool        // the site has accepted the token
 }
 
 func newSession(c *Client, l *link) *session {
@@ -62,6 +65,8 @@ func (s *session) run(parent context.Context) error {
 	tasks.Go(func() { s.admit(admitting, end) })
 	tasks.Go(func() { end(s.pump(ctx)) })
 	tasks.Go(func() { end(s.writer.run(ctx, s.cfg.PingInterval)) })
+	accepting := time.AfterFunc(refusalGrace, s.accept)
+	defer accepting.Stop()
 
 	<-ctx.Done()
 	grace := time.AfterFunc(admitGrace, stopAdmitting)
@@ -72,11 +77,19 @@ func (s *session) run(parent context.Context) error {
 		code = websocket.CloseGoingAway
 	} else if errors.As(cause, &fault) {
 		code = fault.closeCode
+		fault.unaccepted = fault.refused() && !s.accepted.Load()
 	}
 	s.close(code, &reader)
 	reader.Wait()
 	tasks.Wait()
 	return cause
+}
+
+// accept notes that the site has accepted the token.
+func (s *session) accept() {
+	if !s.accepted.Swap(true) {
+		s.health.Token(tokenKeyID(s.link.jwt))
+	}
 }
 
 // close closes the connection. With a code, the bot is the one to end it: it says so, and what the site sent before its
@@ -118,8 +131,10 @@ func (s *session) admit(ctx context.Context, end context.CancelCauseFunc) {
 		}
 		for i, verdict := range verdicts {
 			if verdict == store.Replayed {
-				s.refuse(batch[i].ID, batch[i].Signature, wire.ErrReplayedNonce)
+				s.refuse(batch[i].ID, batch[i].Signature, wire.ErrReplayedNonce, 0)
+				continue
 			}
+			s.health.FrameAccepted()
 		}
 		clear(batch) // lets go of the texts
 	}
