@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 
 func doctorCommand() *cobra.Command {
 	var f files
+	var output string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the token, the chat, the bot's rights in it and the site's handshake, and say what to mend",
@@ -38,10 +40,11 @@ func doctorCommand() *cobra.Command {
 			}
 			s.telegram.Token = creds.current().telegramToken
 			s.site.Credentials = func() site.Credentials { return creds.current().site }
-			return examine(cmd, s, f.state)
+			return examine(cmd, s, f.state, output)
 		},
 	}
 	inputFlags(cmd, &f)
+	outputFlag(cmd, &output)
 	cmd.Flags().StringVar(&f.state, "state", "", "the bot's state directory, where a bot may be running")
 	return cmd
 }
@@ -51,8 +54,8 @@ var errSick = errors.New("something has to be mended, see above")
 
 // examine looks at Telegram and the site. Of a bot that runs with these credentials it asks the bot itself: a second
 // connection could be given feedback that nobody would handle.
-func examine(cmd *cobra.Command, s settings, state string) error {
-	d := diagnosis{out: cmd.OutOrStdout()}
+func examine(cmd *cobra.Command, s settings, state, output string) error {
+	d := diagnosis{out: cmd.OutOrStdout(), json: output == outputJSON}
 	answer, running := askRunning(cmd.Context(), state)
 	for _, f := range telegram.Check(cmd.Context(), s.telegram, running) {
 		d.report(f.OK, "telegram", f.What+": "+f.Message)
@@ -82,21 +85,38 @@ func askRunning(ctx context.Context, state string) (answer health.Answer, runnin
 	return answer, err == nil
 }
 
+// finding is one line of a diagnosis, and in JSON one object a line.
+type finding struct {
+	OK      bool   `json:"ok"`
+	Peer    string `json:"peer"`
+	Message string `json:"message"`
+}
+
 // diagnosis prints findings as they come, and remembers whether anything is wrong.
 type diagnosis struct {
 	out  io.Writer
+	json bool
 	sick bool
 	err  error
 }
 
 func (d *diagnosis) report(ok bool, peer, message string) {
-	mark := "ok  "
-	if !ok {
-		mark, d.sick = "MEND", true
-	}
-	if _, err := fmt.Fprintf(d.out, "%s  %-9s %s\n", mark, peer, message); err != nil && d.err == nil {
+	d.sick = d.sick || !ok
+	if err := d.print(finding{ok, peer, message}); err != nil && d.err == nil {
 		d.err = err
 	}
+}
+
+func (d *diagnosis) print(f finding) error {
+	if d.json {
+		return json.NewEncoder(d.out).Encode(f)
+	}
+	mark := "ok  "
+	if !f.OK {
+		mark = "MEND"
+	}
+	_, err := fmt.Fprintf(d.out, "%s  %-9s %s\n", mark, f.Peer, f.Message)
+	return err
 }
 
 func (d *diagnosis) verdict() error {
