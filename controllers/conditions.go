@@ -5,6 +5,7 @@ package controllers
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,18 +13,27 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
+// siteGrace is how long a lost connection to the site may be away before Ready says so: sites restart, proxies let go of
+// connections that are old, and none of that is worth a roll-back or a call at night.
+const siteGrace = 30 * time.Second
+
 // verdict is a condition without its times.
 type verdict struct {
 	status          metav1.ConditionStatus
 	reason, message string
 }
 
-// computeConditions follows the kstatus conventions: Reconciling and Stalled are there only while they are True.
-func computeConditions(o *observation, old []metav1.Condition) []metav1.Condition {
+// absent is the verdict of a condition that is not there.
+var absent = verdict{status: metav1.ConditionFalse}
+
+// computeConditions follows the kstatus conventions: Reconciling and Stalled are there only while they are True. Only the
+// times of what did not change come from the old conditions, and the grace that a lost connection has.
+func computeConditions(o *observation) []metav1.Condition {
 	workload, site, telegram := workloadVerdict(o), siteVerdict(o), telegramVerdict(o)
 	creds := credentialsVerdict(o)
 	ready := readyVerdict(o, creds, workload, site, telegram)
-	out := slices.Clone(old)
+	stalled := stalledVerdict(o, ready, workload, site, telegram)
+	out := slices.Clone(o.bridge.Status.Conditions)
 	set := func(kind string, v verdict) {
 		meta.SetStatusCondition(&out, metav1.Condition{
 			Type: kind, Status: v.status, Reason: v.reason, Message: v.message,
@@ -38,8 +48,8 @@ func computeConditions(o *observation, old []metav1.Condition) []metav1.Conditio
 		}
 	}
 	set(v1alpha1.ConditionReady, ready)
-	present(v1alpha1.ConditionReconciling, reconcilingVerdict(o, ready, workload, site, telegram))
-	present(v1alpha1.ConditionStalled, stalledVerdict(o, ready, workload, site, telegram))
+	present(v1alpha1.ConditionReconciling, reconcilingVerdict(o, ready, stalled, workload, site, telegram))
+	present(v1alpha1.ConditionStalled, stalled)
 	set(v1alpha1.ConditionCredentialsReady, creds)
 	set(v1alpha1.ConditionWorkloadAvailable, workload)
 	set(v1alpha1.ConditionSiteConnected, site)
@@ -54,49 +64,19 @@ func credentialsVerdict(o *observation) verdict {
 	return verdict{metav1.ConditionTrue, v1alpha1.ReasonCredentialsReady, "Every referenced Secret is there and well-formed."}
 }
 
+var suspendedVerdict = verdict{metav1.ConditionFalse, v1alpha1.ReasonSuspended, "The bot is stopped: set spec.suspend to false to go on."}
+
 func workloadVerdict(o *observation) verdict {
 	switch {
 	case suspended(o.bridge):
-		return verdict{metav1.ConditionFalse, v1alpha1.ReasonSuspended, "The bot is stopped: spec.suspend is true."}
+		return suspendedVerdict
 	case o.runs():
 		return verdict{metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable, "The bot's pod runs."}
 	case o.deployment == nil && len(o.creds.problems) > 0:
-		return verdict{metav1.ConditionFalse, v1alpha1.ReasonWorkloadUnavailable, "The bot is started once its credentials are ready."}
+		return unavailable(v1alpha1.ReasonWorkloadUnavailable, "The bot is started once CredentialsReady is True: do what its message says.")
 	default:
-		return verdict{metav1.ConditionFalse, v1alpha1.ReasonWorkloadUnavailable, whyNotRunning(o.deployment, o.pods)}
+		return whyNotRunning(o)
 	}
-}
-
-func siteVerdict(o *observation) verdict {
-	return peerVerdict(o, func(r *v1alpha1.BotReport) v1alpha1.PeerReport { return r.Site },
-		"The connection to the site is open.")
-}
-
-func telegramVerdict(o *observation) verdict {
-	return peerVerdict(o, func(r *v1alpha1.BotReport) v1alpha1.PeerReport { return r.Telegram },
-		"Telegram answers and the chat can be posted to.")
-}
-
-// peerVerdict is what the bot says of a peer, or Unknown while it says nothing.
-func peerVerdict(o *observation, peer func(*v1alpha1.BotReport) v1alpha1.PeerReport, fine string) verdict {
-	h := o.health
-	switch {
-	case suspended(o.bridge):
-		return verdict{metav1.ConditionFalse, v1alpha1.ReasonSuspended, "The bot is stopped: spec.suspend is true."}
-	case h.heartbeat.IsZero() || (h.fresh && h.report == nil):
-		return verdict{metav1.ConditionUnknown, v1alpha1.ReasonHeartbeatMissing, "The bot has not reported yet."}
-	case !h.fresh:
-		return verdict{metav1.ConditionUnknown, v1alpha1.ReasonHeartbeatStale,
-			"The bot has not reported since " + h.heartbeat.UTC().Format("2006-01-02T15:04:05Z") + "."}
-	}
-	p := peer(h.report)
-	if p.OK {
-		if p.Message != "" {
-			fine = p.Message
-		}
-		return verdict{metav1.ConditionTrue, p.Reason, fine}
-	}
-	return verdict{metav1.ConditionFalse, p.Reason, p.Message}
 }
 
 // readyVerdict is True when everything is; else it repeats what is nearest to the root of the trouble.
@@ -105,66 +85,95 @@ func readyVerdict(o *observation, creds, workload, site, telegram verdict) verdi
 	case o.invalid != nil:
 		return verdict{metav1.ConditionFalse, o.invalid.reason, o.invalid.message}
 	case suspended(o.bridge):
-		return verdict{metav1.ConditionFalse, v1alpha1.ReasonSuspended, workload.message}
+		return suspendedVerdict
 	case !isPassing(o.applied.err):
 		return verdict{metav1.ConditionFalse, v1alpha1.ReasonApplyFailed, applyMessage(o.applied.err)}
 	}
+	message := "Feedback flows from the site to the chat."
+	if until := o.readyHeldUntil(); !until.IsZero() {
+		message = "The connection to the site was lost, and has until " + until.UTC().Format(time.RFC3339) + " to come back: see SiteConnected."
+		site.status = metav1.ConditionTrue
+	}
 	causes := []verdict{creds, workload, site, telegram}
 	if o.isRollingOut() && workload.status == metav1.ConditionTrue {
-		causes = []verdict{creds, {metav1.ConditionFalse, v1alpha1.ReasonProgressing, "The bot is being replaced, for the spec changed."}}
+		causes = []verdict{creds, {metav1.ConditionFalse, v1alpha1.ReasonProgressing, "The bot is being replaced, for the spec changed: wait."}}
 	}
 	for _, v := range causes {
 		if v.status != metav1.ConditionTrue {
 			return verdict{metav1.ConditionFalse, v.reason, v.message}
 		}
 	}
-	return verdict{metav1.ConditionTrue, v1alpha1.ReasonReady, "Feedback flows from the site to the chat."}
+	return verdict{metav1.ConditionTrue, v1alpha1.ReasonReady, message}
+}
+
+// readyHeldUntil is until when a bridge that was Ready stays so without its connection to the site, by the operator's
+// clock; zero where nothing is held. What only a person can mend is not held back.
+func (o *observation) readyHeldUntil() time.Time {
+	site, old := siteVerdict(o), o.bridge.Status.Conditions
+	if site.status == metav1.ConditionTrue || site.reason == v1alpha1.ReasonCredentialsRefused ||
+		suspended(o.bridge) || !meta.IsStatusConditionTrue(old, v1alpha1.ConditionReady) {
+		return time.Time{}
+	}
+	lost := o.now
+	if c := meta.FindStatusCondition(old, v1alpha1.ConditionSiteConnected); c != nil && c.Status != metav1.ConditionTrue {
+		lost = c.LastTransitionTime.Time
+	}
+	if until := lost.Add(siteGrace); o.now.Before(until) {
+		return until
+	}
+	return time.Time{}
 }
 
 func applyMessage(err error) string {
-	return truncate(strings.ReplaceAll(err.Error(), "\n", "; "), maxMessageBytes)
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if todo := applyAdvice(err); todo != "" {
+		text = upperFirst(todo) + ": " + text
+	}
+	return truncate(text, maxMessageBytes)
 }
 
 // The reasons of a peer that say the bot is on its way, and those that only a person can do away with.
 var (
 	underWay    = []string{v1alpha1.ReasonConnecting, v1alpha1.ReasonChecking, v1alpha1.ReasonHeartbeatMissing}
-	needsPerson = []string{v1alpha1.ReasonCredentialsRefused, v1alpha1.ReasonTokenRefused, v1alpha1.ReasonChatNotFound, v1alpha1.ReasonNoRights}
+	needsPerson = []string{
+		v1alpha1.ReasonCredentialsRefused, v1alpha1.ReasonSiteKeyMismatch,
+		v1alpha1.ReasonTokenRefused, v1alpha1.ReasonChatNotFound, v1alpha1.ReasonNoRights, v1alpha1.ReasonChatMigrated,
+	}
 )
 
-// stalledVerdict is True while nothing will improve until a person changes something. A site that is down is not that.
+// stalledVerdict is True while nothing will improve until a person changes something. A site that is down is not that, nor
+// a bot that has fallen silent: kstatus calls both in progress, for they may come back by themselves.
 func stalledVerdict(o *observation, ready, workload, site, telegram verdict) verdict {
 	stalled := verdict{metav1.ConditionTrue, ready.reason, ready.message}
 	switch {
 	case o.invalid != nil:
 		return stalled
-	case suspended(o.bridge):
-		return verdict{status: metav1.ConditionFalse}
+	case suspended(o.bridge), ready.status == metav1.ConditionTrue:
+		return absent
 	case isTerminal(o.applied.err), len(o.creds.problems) > 0 && o.applied.err == nil:
 		return stalled
 	case workload.status != metav1.ConditionTrue && gaveUp(o.deployment):
 		return verdict{metav1.ConditionTrue, workload.reason, workload.message}
 	case o.isRollingOut():
-		return verdict{status: metav1.ConditionFalse}
+		return absent
 	}
 	for _, v := range []verdict{site, telegram} {
 		if v.status == metav1.ConditionFalse && slices.Contains(needsPerson, v.reason) {
 			return verdict{metav1.ConditionTrue, v.reason, v.message}
 		}
 	}
-	return verdict{status: metav1.ConditionFalse}
+	return absent
 }
 
 // reconcilingVerdict is True while the operator or the bot is on its way to Ready.
-func reconcilingVerdict(o *observation, ready, workload, site, telegram verdict) verdict {
-	no := verdict{status: metav1.ConditionFalse}
-	if ready.status == metav1.ConditionTrue || suspended(o.bridge) ||
-		stalledVerdict(o, ready, workload, site, telegram).status == metav1.ConditionTrue {
-		return no
+func reconcilingVerdict(o *observation, ready, stalled, workload, site, telegram verdict) verdict {
+	if ready.status == metav1.ConditionTrue || stalled.status == metav1.ConditionTrue || suspended(o.bridge) {
+		return absent
 	}
 	busy := o.applied.err != nil || o.isRollingOut() || workload.status != metav1.ConditionTrue ||
 		slices.Contains(underWay, site.reason) || slices.Contains(underWay, telegram.reason)
 	if !busy {
-		return no
+		return absent
 	}
 	return verdict{metav1.ConditionTrue, v1alpha1.ReasonProgressing, ready.message}
 }

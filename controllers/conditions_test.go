@@ -22,12 +22,20 @@ import (
 // testObservation is of a bridge that is well.
 func testObservation(t *testing.T) *observation {
 	t.Helper()
-	bridge := &v1alpha1.FeedbackBridge{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: "support", Generation: 3}}
+	bridge := (&harness{namespace: "support"}).goodBridge("shop")
+	bridge.Generation = 3
+	bridge.SetDefaults()
 	return &observation{
 		bridge: bridge, now: testNow,
 		deployment: &appsv1.Deployment{},
 		health:     healthOf(testLease(t, testNow, goodReport(testNow)), testNow, testNow),
 	}
+}
+
+// conditionsAfter are the conditions that follow others.
+func conditionsAfter(o *observation, old []metav1.Condition) []metav1.Condition {
+	o.bridge.Status.Conditions = old
+	return computeConditions(o)
 }
 
 // at changes what the bot says, and when.
@@ -105,7 +113,7 @@ func TestConditions(t *testing.T) {
 			if tc.given != nil {
 				tc.given(t, o)
 			}
-			conditions := computeConditions(o, nil)
+			conditions := computeConditions(o)
 			if diff := cmp.Diff(tc.want, inShort(conditions)); diff != "" {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
@@ -136,17 +144,17 @@ func inShort(conditions []metav1.Condition) string {
 // A condition keeps the time of its last transition through changes of its reason and message.
 func TestConditionsKeepTheirTimes(t *testing.T) {
 	o := testObservation(t)
-	first := computeConditions(o, nil)
+	first := computeConditions(o)
 	o.now = testNow.Add(time.Hour)
 	o.at(t, 0, func(r *v1alpha1.BotReport) {
 		r.Site = v1alpha1.PeerReport{Reason: v1alpha1.ReasonTimeout, Message: "slow"}
 	})
-	second := computeConditions(o, first)
+	second := conditionsAfter(o, first)
 	o.now = testNow.Add(2 * time.Hour)
 	o.at(t, 0, func(r *v1alpha1.BotReport) {
 		r.Site = v1alpha1.PeerReport{Reason: v1alpha1.ReasonDNSFailure, Message: "no such host"}
 	})
-	third := computeConditions(o, second)
+	third := conditionsAfter(o, second)
 	for kind, want := range map[string]time.Time{
 		v1alpha1.ConditionSiteConnected:     testNow.Add(time.Hour),
 		v1alpha1.ConditionTelegramReachable: testNow,
@@ -154,45 +162,6 @@ func TestConditionsKeepTheirTimes(t *testing.T) {
 		if c := meta.FindStatusCondition(third, kind); !c.LastTransitionTime.Time.Equal(want) {
 			t.Errorf("%s changed at %s, want %s", kind, c.LastTransitionTime, want)
 		}
-	}
-}
-
-func TestWhyNotRunning(t *testing.T) {
-	container := func(state corev1.ContainerState, last *corev1.ContainerStateTerminated) corev1.Pod {
-		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Status: corev1.PodStatus{
-			ContainerStatuses: []corev1.ContainerStatus{{State: state, LastTerminationState: corev1.ContainerState{Terminated: last}}}}}
-	}
-	waiting := func(reason, message string) corev1.ContainerState {
-		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
-	}
-	tests := map[string]struct {
-		deployment *appsv1.Deployment
-		pods       []corev1.Pod
-		want       string
-	}{
-		"no Deployment": {nil, nil, "The bot's Deployment does not exist yet."},
-		"no pod":        {&appsv1.Deployment{}, nil, "The bot's pod is being created."},
-		"a pod refused": {&appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
-			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "quota"}}}}, nil, "The bot's pod cannot be created: quota"},
-		"starting": {&appsv1.Deployment{}, []corev1.Pod{container(waiting("ContainerCreating", ""), nil)}, "The bot's pod is starting."},
-		"no image": {&appsv1.Deployment{}, []corev1.Pod{container(waiting("ImagePullBackOff", "not found"), nil)},
-			"Pod p waits: ImagePullBackOff: not found"},
-		"crashing": {&appsv1.Deployment{}, []corev1.Pod{container(waiting("CrashLoopBackOff", "back-off"), &corev1.ContainerStateTerminated{ExitCode: 2, Reason: "Error"})},
-			"Pod p crashes: its last run ended with exit code 2 (Error)"},
-		"silent": {&appsv1.Deployment{}, []corev1.Pod{container(corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, nil)},
-			"Pod p runs and does not report: see its log"},
-		"no node": {&appsv1.Deployment{}, []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Status: corev1.PodStatus{
-			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes"}}}}},
-			"Pod p cannot be scheduled: 0/1 nodes"},
-		"evicted": {&appsv1.Deployment{}, []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Status: corev1.PodStatus{
-			Phase: corev1.PodFailed, Reason: "Evicted", Message: "disk"}}}, "Pod p failed: Evicted disk"},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := whyNotRunning(tc.deployment, tc.pods); got != tc.want {
-				t.Errorf("it says %q, want %q", got, tc.want)
-			}
-		})
 	}
 }
 

@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -29,38 +30,45 @@ func normal(reason, format string, args ...any) event {
 	return event{corev1.EventTypeNormal, reason, "Reconcile", fmt.Sprintf(format, args...)}
 }
 
-// watchedConditions are those whose transitions become events, and what the transition is called there.
+// watchedConditions are those whose transitions become events, and what the transition is called there. Ready comes last,
+// for it repeats the others.
 var watchedConditions = []string{
 	v1alpha1.ConditionCredentialsReady,
 	v1alpha1.ConditionSiteConnected,
 	v1alpha1.ConditionTelegramReachable,
+	v1alpha1.ConditionRotationOverdue,
 	v1alpha1.ConditionReady,
 }
 
-// transitions are the events between two statuses: a condition that became True, or stopped being so. A condition that
-// is not True when it is first seen is no event, for a new bridge starts that way, unless it is the credentials that a
-// person has to mend.
+// transitions are the events between two statuses: a condition that became True, or stopped being so, or is not True for
+// another reason now. That a new bridge is not Ready yet is no event. A site that flaps floods nobody: the recorder counts
+// what comes again within six minutes in the event that is there, by bridge, condition and reason.
 func transitions(before, after []metav1.Condition) []event {
 	var out []event
 	for _, kind := range watchedConditions {
-		now := meta.FindStatusCondition(after, kind)
-		if now == nil {
-			continue
-		}
-		was := meta.FindStatusCondition(before, kind)
-		if was != nil && was.Status == now.Status {
-			continue
-		}
+		now, was := meta.FindStatusCondition(after, kind), meta.FindStatusCondition(before, kind)
 		switch {
+		case now == nil || (was != nil && was.Status == now.Status && was.Reason == now.Reason):
+		case kind == v1alpha1.ConditionRotationOverdue:
+			out = append(out, event{corev1.EventTypeWarning, now.Reason, kind, now.Message})
 		case now.Status == metav1.ConditionTrue:
-			out = append(out, event{corev1.EventTypeNormal, now.Reason, kind, now.Message})
-		case was != nil && was.Status == metav1.ConditionTrue,
-			now.Status == metav1.ConditionFalse && kind == v1alpha1.ConditionCredentialsReady,
-			now.Status == metav1.ConditionFalse && kind == v1alpha1.ConditionSiteConnected && now.Reason != v1alpha1.ReasonConnecting:
+			if was == nil || was.Status != now.Status {
+				out = append(out, event{corev1.EventTypeNormal, now.Reason, kind, now.Message})
+			}
+		case was != nil && was.Status == metav1.ConditionTrue, now.Status == metav1.ConditionFalse && isNewTrouble(kind, now.Reason):
 			out = append(out, event{severity(now.Reason), now.Reason, kind, now.Message})
 		}
 	}
 	return out
+}
+
+// isNewTrouble is whether the reason of a condition that was not True before is worth telling: not what is under way, and
+// of Ready only what no other event tells.
+func isNewTrouble(kind, reason string) bool {
+	if kind == v1alpha1.ConditionReady {
+		return reason == v1alpha1.ReasonInvalidSpec || reason == v1alpha1.ReasonApplyFailed
+	}
+	return !slices.Contains(underWay, reason) && reason != v1alpha1.ReasonSuspended
 }
 
 // severity is Normal where the condition ended because its bridge was told to stop, or to work by another spec.

@@ -29,6 +29,8 @@ const (
 	maxNameBytes = 256
 	// maxRefusalReasons bounds the series that one bridge can make.
 	maxRefusalReasons = 32
+	// maxKeys bounds the keys that a report names: a bot holds three.
+	maxKeys = 8
 )
 
 // health is what a bot's Lease says.
@@ -93,7 +95,24 @@ func parseReport(text string) *v1alpha1.BotReport {
 		r.Tickets.LastPostedTime = apiTime(t.Time)
 	}
 	fitRefusals(r.FramesRefused)
+	fitKeys(&r)
 	return &r
+}
+
+// fitKeys bounds what the report says of keys, and of the frames that are being refused.
+func fitKeys(r *v1alpha1.BotReport) {
+	r.JWTKeyID = truncate(r.JWTKeyID, maxNameBytes)
+	r.HMACKeyIDs = r.HMACKeyIDs[:min(len(r.HMACKeyIDs), maxKeys)]
+	for i := range r.HMACKeyIDs {
+		r.HMACKeyIDs[i] = truncate(r.HMACKeyIDs[i], maxNameBytes)
+	}
+	r.HMACKeysUsed = r.HMACKeysUsed[:min(len(r.HMACKeysUsed), maxKeys)]
+	for i := range r.HMACKeysUsed {
+		r.HMACKeysUsed[i].ID = truncate(r.HMACKeysUsed[i].ID, maxNameBytes)
+	}
+	if r.Refusing != nil && !refusalPattern.MatchString(r.Refusing.Reason) {
+		r.Refusing = nil
+	}
 }
 
 func fitPeer(p v1alpha1.PeerReport) v1alpha1.PeerReport {

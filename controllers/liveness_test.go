@@ -63,7 +63,7 @@ func TestTheBotsClockDoesNotMatter(t *testing.T) {
 	}
 }
 
-// The site's trouble is the site's alone: the workload stays available.
+// The site's trouble is the site's alone: the workload stays available. Ready follows when it lasts.
 func TestSiteDownIsNotTheWorkloadsFault(t *testing.T) {
 	h := newHarness(t).run()
 	h.createBridge("shop")
@@ -75,9 +75,12 @@ func TestSiteDownIsNotTheWorkloadsFault(t *testing.T) {
 	}
 	h.beat("shop", &report)
 	c := h.condition("shop", v1alpha1.ConditionSiteConnected, metav1.ConditionFalse, v1alpha1.ReasonConnectionRefused)
-	if c.Message != report.Site.Message {
+	if !strings.HasPrefix(c.Message, "Nothing listens at shop.example:443; start the site") {
 		t.Errorf("the condition says %q", c.Message)
 	}
+	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	h.clock.advance(siteGrace)
+	h.poke("shop")
 	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonConnectionRefused)
 	h.condition("shop", v1alpha1.ConditionWorkloadAvailable, metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable)
 	h.settle("shop")

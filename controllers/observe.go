@@ -17,9 +17,6 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// maxPods bounds the pods that are looked at for the cause of a workload that does not run.
-const maxPods = 5
-
 // observation is all that a reconcile decides from, and what it did.
 type observation struct {
 	// bridge is the object as it was read, with the defaults of its spec set.
@@ -34,7 +31,9 @@ type observation struct {
 	rolled bool
 	health health
 	// pods are looked at only while the workload does not run.
-	pods    []corev1.Pod
+	pods []corev1.Pod
+	// claim is the claim for the bot's state; looked at with the pods, and nil where there is none.
+	claim   *corev1.PersistentVolumeClaim
 	applied outcome
 }
 
@@ -97,19 +96,4 @@ func (o *observation) isRollingOut() bool {
 	d := o.deployment
 	return d != nil && (o.rolled || d.Status.ObservedGeneration < d.Generation ||
 		(d.Spec.Replicas != nil && d.Status.UpdatedReplicas < *d.Spec.Replicas))
-}
-
-// lookAtPods finds out why the workload does not run.
-func (r *Reconciler) lookAtPods(ctx context.Context, o *observation) error {
-	if o.runs() || suspended(o.bridge) || o.deployment == nil {
-		return nil
-	}
-	var pods corev1.PodList
-	err := r.Live.List(ctx, &pods, client.InNamespace(o.bridge.Namespace),
-		client.MatchingLabels(selectorOf(o.bridge)), client.Limit(maxPods))
-	if err != nil {
-		return fmt.Errorf("list the bot's pods: %w", err)
-	}
-	o.pods = pods.Items
-	return nil
 }

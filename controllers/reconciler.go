@@ -176,7 +176,7 @@ func (o *observation) result(due time.Time) (ctrl.Result, error) {
 	if o.applied.err != nil && !isTerminal(o.applied.err) {
 		return ctrl.Result{}, o.applied.err
 	}
-	next := earliest(due, o.creds.nextChange)
+	next := earliest(earliest(due, o.creds.nextChange), o.readyHeldUntil())
 	if o.health.fresh {
 		next = earliest(next, o.health.staleAt)
 	}

@@ -29,7 +29,7 @@ func computeStatus(o *observation) v1alpha1.FeedbackBridgeStatus {
 		}
 		s.Tickets = r.Tickets.DeepCopy()
 	}
-	s.Conditions = computeConditions(o, old.Conditions)
+	s.Conditions = computeConditions(o)
 	return s
 }
 

@@ -130,7 +130,7 @@ func TestResult(t *testing.T) {
 // Events mark transitions, and nothing else.
 func TestTransitions(t *testing.T) {
 	well := testObservation(t)
-	good := computeConditions(well, nil)
+	good := conditionsAfter(well, nil)
 	down := testObservation(t)
 	down.at(t, 0, func(r *v1alpha1.BotReport) {
 		r.Site = v1alpha1.PeerReport{Reason: v1alpha1.ReasonTimeout, Message: "slow"}
@@ -146,20 +146,25 @@ func TestTransitions(t *testing.T) {
 	broken.creds.fail(problemf(v1alpha1.ReasonSecretNotFound, "gone"))
 	stopped := testObservation(t)
 	stopped.bridge.Spec.Suspend = new(true)
-	bad := computeConditions(down, good)
+	down.now = down.now.Add(siteGrace)
+	lost := conditionsAfter(down, good)
+	down.now = down.now.Add(siteGrace)
+	bad := conditionsAfter(down, lost)
+	other.now = down.now
 	tests := map[string]struct {
 		before, after []metav1.Condition
 		want          []string
 	}{
-		"nothing happened":            {good, computeConditions(well, good), nil},
-		"just created":                {nil, computeConditions(created, nil), []string{"Normal CredentialsReady"}},
-		"created with broken Secrets": {nil, computeConditions(broken, nil), []string{"Warning SecretNotFound"}},
-		"became well": {computeConditions(created, nil), computeConditions(well, computeConditions(created, nil)),
+		"nothing happened":            {good, conditionsAfter(well, good), nil},
+		"just created":                {nil, conditionsAfter(created, nil), []string{"Normal CredentialsReady"}},
+		"created with broken Secrets": {nil, conditionsAfter(broken, nil), []string{"Warning SecretNotFound"}},
+		"became well": {conditionsAfter(created, nil), conditionsAfter(well, conditionsAfter(created, nil)),
 			[]string{"Normal Connected", "Normal Reachable", "Normal Ready"}},
-		"the site went":        {good, bad, []string{"Warning Timeout", "Warning Timeout"}},
-		"another reason only":  {bad, computeConditions(other, bad), nil},
-		"the site came back":   {bad, computeConditions(well, bad), []string{"Normal Connected", "Normal Ready"}},
-		"stopped by its owner": {good, computeConditions(stopped, good), []string{"Normal Suspended", "Normal Suspended", "Normal Suspended"}},
+		"the site went":        {good, lost, []string{"Warning Timeout"}},
+		"and stayed away":      {lost, bad, []string{"Warning Timeout"}},
+		"another reason":       {bad, conditionsAfter(other, bad), []string{"Warning DNSFailure"}},
+		"the site came back":   {bad, conditionsAfter(well, bad), []string{"Normal Connected", "Normal Ready"}},
+		"stopped by its owner": {good, conditionsAfter(stopped, good), []string{"Normal Suspended", "Normal Suspended", "Normal Suspended"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
