@@ -142,6 +142,8 @@ func buildContainer(b *v1alpha1.FeedbackBridge, image string) (*corev1ac.Contain
 			"--lease", v1alpha1.BotName(b.Name)).
 		WithEnv(fieldEnv("POD_NAME", "metadata.name"), fieldEnv("POD_NAMESPACE", "metadata.namespace")).
 		WithResources(res).
+		// The end of the log tells what it crashed of; the status repeats its last line.
+		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
 		WithVolumeMounts(
 			mount(volumeBridge, bridgeDir, true),
 			mount(volumeCredentials, credentialsDir, true),
