@@ -31,7 +31,7 @@ func TestASiteThatIsDownIsSeenAndForgiven(t *testing.T) {
 	w.Site.Drop()
 	took := w.WaitCondition(v1alpha1.ConditionSiteConnected, metav1.ConditionFalse, v1alpha1.ReasonConnectionRefused, 30*time.Second)
 	t.Logf("SiteConnected False after %s", took.Round(time.Millisecond))
-	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, "", 10*time.Second)
+	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, "", 45*time.Second)
 	w.SiteDoor.Open()
 	took = w.WaitCondition(v1alpha1.ConditionSiteConnected, metav1.ConditionTrue, v1alpha1.ReasonConnected, time.Minute)
 	t.Logf("SiteConnected True again after %s", took.Round(time.Millisecond))
