@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -49,6 +50,33 @@ func TestKeysAreRankedByTheirFiles(t *testing.T) {
 	want := []string{keyID("current"), keyID("next"), keyID("previous")}
 	if err != nil || !slices.Equal(c.site.Keys.IDs(), want) {
 		t.Errorf("keys %v, want %v: %v", c.site.Keys.IDs(), want, err)
+	}
+}
+
+func TestTheTokenBeforeIsThereWhereItIsAnother(t *testing.T) {
+	for content, want := range map[string]string{"older\n": "older", "jwt\n": ""} {
+		dir := t.TempDir()
+		files := goodCredentials()
+		files[v1alpha1.FileJWTPrevious] = content
+		writeCredentials(t, dir, files)
+		c, err := readCredentials(dir)
+		if err != nil || c.site.JWT != "jwt" || c.site.JWTPrevious != want {
+			t.Errorf("%q: the token before is %q, want %q: %v", content, c.site.JWTPrevious, want, err)
+		}
+	}
+}
+
+func TestAnyChangedCredentialIsAChange(t *testing.T) {
+	for _, name := range []string{v1alpha1.FileTelegramToken, v1alpha1.FileJWT, v1alpha1.FileJWTPrevious, v1alpha1.FileHMACCurrent,
+		v1alpha1.FileHMACNext, v1alpha1.FileHMACPrevious, v1alpha1.FileSiteCA} {
+		files, dir := goodCredentials(), t.TempDir()
+		writeCredentials(t, dir, files)
+		before, err1 := readCredentials(dir)
+		writeFile(t, dir, name, "changed")
+		after, err2 := readCredentials(dir)
+		if err := errors.Join(err1, err2); err != nil || before.equal(after) || !after.equal(after) {
+			t.Errorf("%s: equal %v, %v", name, before.equal(after), err)
+		}
 	}
 }
 

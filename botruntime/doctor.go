@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -64,8 +65,10 @@ func examine(cmd *cobra.Command, s settings, state, output string) error {
 		d.report(answer.Stuck == "", "bot", "the bot that runs here: "+cmp.Or(answer.Stuck, "makes progress"))
 		d.report(answer.Report.Telegram.OK, "telegram", "the bot that runs here: "+cmp.Or(answer.Report.Telegram.Message, answer.Report.Telegram.Reason))
 		d.report(answer.Report.Site.OK, "site", "the bot that runs here: "+answer.Report.Site.Message)
+		d.frames(answer.Report)
 		return d.verdict()
 	}
+	d.report(true, "keys", "accepted: the HMAC keys "+strings.Join(s.site.Credentials().Keys.IDs(), ", "))
 	passed, err := site.Check(cmd.Context(), s.site)
 	for _, message := range passed {
 		d.report(true, "site", message)

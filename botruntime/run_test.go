@@ -83,6 +83,10 @@ func (w *world) start() (stop func() error) {
 	if err := w.site.WaitConnection(wait, connections+1); err != nil {
 		w.t.Fatalf("the bot does not connect: %v, %v", err, stop())
 	}
+	w.eventually("the bot answers probes", func() bool {
+		_, err := health.Ask(w.t.Context(), w.files.state)
+		return err == nil
+	})
 	return stop
 }
 
@@ -147,7 +151,8 @@ func TestProbeAndDoctor(t *testing.T) {
 		return err == nil && answer.Report.Telegram.OK
 	})
 	doctor := []string{"doctor", "--bridge", w.files.bridge, "--credentials", w.files.credentials, "--state", w.files.state}
-	if out, err := w.command(doctor...); err != nil || !strings.Contains(out, "the bot that runs here: connected to") {
+	if out, err := w.command(doctor...); err != nil || !strings.Contains(out, "the bot that runs here: connected to") ||
+		!strings.Contains(out, "accepts the HMAC keys "+keyID("current")) {
 		t.Errorf("doctor beside a running bot: %v\n%s", err, out)
 	}
 	if n := w.site.Stats().Connections; n != 1 {
@@ -163,7 +168,8 @@ func TestProbeAndDoctor(t *testing.T) {
 		t.Error(err)
 	}
 	w.site.SetFaults(simsite.Faults{})
-	if out, err := w.command(doctor...); err != nil || strings.Contains(out, "MEND") || strings.Count(out, "ok ") < 5 {
+	if out, err := w.command(doctor...); err != nil || strings.Contains(out, "MEND") || strings.Count(out, "ok ") < 5 ||
+		!strings.Contains(out, "the HMAC keys "+keyID("current")) {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
 	writeFile(t, w.files.credentials, v1alpha1.FileJWT, "another")

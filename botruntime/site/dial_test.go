@@ -167,12 +167,19 @@ func TestCheck(t *testing.T) {
 		name    string
 		faults  simsite.Faults
 		token   string
+		before  string // the previous token
 		passed  []string
 		reason  string
 		message string
 	}{
 		{name: "fine", passed: []string{"connected to 127.0.0.1", "the certificate is accepted, until", "opened a WebSocket", "answers pings"}},
 		{name: "token", token: "other", passed: []string{"connected to", "the certificate is accepted"},
+			reason: v1alpha1.ReasonCredentialsRefused, message: "HTTP 403 Forbidden: the site refused the token"},
+		{name: "token of a key that the site does not know yet", token: "other", before: testJWT,
+			passed: []string{"connected to", "the certificate is accepted", "the previous one is tried, as the bot does: HTTP 403",
+				"connected to", "the certificate is accepted", "opened a WebSocket", "answers pings"}},
+		{name: "both tokens", token: "other", before: "another",
+			passed: []string{"connected to", "the certificate is accepted", "the previous one is tried", "connected to", "the certificate is accepted"},
 			reason: v1alpha1.ReasonCredentialsRefused, message: "HTTP 403 Forbidden: the site refused the token"},
 		{name: "token after the handshake", faults: simsite.Faults{CloseAtOnce: &simsite.Closing{Code: 4401, Text: "expired " + testJWT}},
 			passed: []string{"connected to", "the certificate is accepted", "opened a WebSocket"},
@@ -186,7 +193,7 @@ func TestCheck(t *testing.T) {
 			site.SetFaults(test.faults)
 			cfg := dialConfig(t, address)
 			credentials := cfg.Credentials()
-			credentials.CA = ca
+			credentials.CA, credentials.JWTPrevious = ca, test.before
 			if test.token != "" {
 				credentials.JWT = test.token
 			}
