@@ -117,6 +117,7 @@ func TestMetrics(t *testing.T) {
 		"feedbackbridge_ready": 1, "feedbackbridge_suspended": 0, "feedbackbridge_site_connected": 1, "feedbackbridge_telegram_reachable": 1,
 		"feedbackbridge_tickets_pending": 1, "feedbackbridge_tickets_received_total": 7, "feedbackbridge_tickets_posted_total": 5,
 		"feedbackbridge_tickets_failed_total": 1, "feedbackbridge_site_reconnects_total": 3, "feedbackbridge_frames_refused_total": 4,
+		"feedbackbridge_rotation_overdue":             0,
 		"feedbackbridge_heartbeat_timestamp_seconds":  float64(h.clock.Now().Unix()),
 		"feedbackbridge_jwt_expiry_timestamp_seconds": float64(h.clock.Now().Add(24 * time.Hour).Unix()),
 	}
@@ -137,9 +138,9 @@ func compareMetrics(want map[string]float64, families []*dto.MetricFamily, names
 	got := map[string]float64{}
 	for _, family := range families {
 		for _, m := range family.Metric {
-			labels := map[string]string{}
-			for _, l := range m.Label {
-				labels[l.GetName()] = l.GetValue()
+			labels := labelsOfMetric(m)
+			if _, ok := labels["kind"]; ok {
+				continue // TestRotationMetrics'
 			}
 			if labels["namespace"] != namespace || labels["name"] != "shop" {
 				return fmt.Errorf("%s has the labels %v", family.GetName(), labels)
@@ -154,6 +155,48 @@ func compareMetrics(want map[string]float64, families []*dto.MetricFamily, names
 		return fmt.Errorf("metrics (-want +got):\n%s", diff)
 	}
 	return nil
+}
+
+func labelsOfMetric(m *dto.Metric) map[string]string {
+	labels := map[string]string{}
+	for _, l := range m.Label {
+		labels[l.GetName()] = l.GetValue()
+	}
+	return labels
+}
+
+// A rotation shows by its present phase alone, and so does one that the site does not follow.
+func TestRotationMetrics(t *testing.T) {
+	o := testObservation(t)
+	o.bridge.Status = v1alpha1.FeedbackBridgeStatus{
+		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionRotationOverdue, Status: metav1.ConditionTrue}},
+		Credentials: &v1alpha1.CredentialsStatus{
+			HMAC: &v1alpha1.HMACStatus{RotationStatus: v1alpha1.RotationStatus{Phase: v1alpha1.RotationPublished}},
+			JWT: &v1alpha1.JWTStatus{Rotation: &v1alpha1.RotationStatus{
+				Phase: v1alpha1.RotationStable, NextRotation: new(metav1.NewTime(testNow))}},
+		},
+	}
+	collected := make(chan prometheus.Metric, 100)
+	collectBridge(collected, o.bridge, o.health)
+	close(collected)
+	got := map[string]float64{}
+	for metric := range collected {
+		var m dto.Metric
+		if err := metric.Write(&m); err != nil {
+			t.Fatal(err)
+		}
+		labels := labelsOfMetric(&m)
+		if kind, ok := labels["kind"]; ok {
+			got[kind+" "+labels["phase"]] = m.GetGauge().GetValue()
+		}
+		if metric.Desc() == descOverdue {
+			got["overdue"] = m.GetGauge().GetValue()
+		}
+	}
+	want := map[string]float64{"hmac Published": 1, "jwt Stable": 1, "jwt ": float64(testNow.Unix()), "overdue": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
 }
 
 // Events tell what happened to the person who asks for them, in order and once.

@@ -37,6 +37,9 @@ var (
 	descReconnects  = bridgeDesc("site_reconnects_total", "Connections to the site made again since the bot started.")
 	descHeartbeat   = bridgeDesc("heartbeat_timestamp_seconds", "When the bot last renewed its Lease, in Unix seconds.")
 	descTokenExpiry = bridgeDesc("jwt_expiry_timestamp_seconds", "When the token for the site expires, in Unix seconds.")
+	descOverdue     = bridgeDesc("rotation_overdue", "Whether the site goes on using a key that it should have replaced (1) or not (0).")
+	descPhase       = bridgeDesc("rotation_phase", "The phase that the rotation of a key is in: 1 for that phase; kind is hmac or jwt.", "kind", "phase")
+	descNext        = bridgeDesc("rotation_next_timestamp_seconds", "When the operator makes the next key by itself, in Unix seconds; kind is hmac or jwt.", "kind")
 )
 
 // Collector exports every bridge by name. It reads the cache when it is scraped: a bridge that is gone leaves no series.
@@ -51,7 +54,7 @@ type Collector struct {
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descSuspended, descSite, descTelegram, descPending, descReceived, descPosted, descFailed,
-		descRefused, descReconnects, descHeartbeat, descTokenExpiry,
+		descRefused, descReconnects, descHeartbeat, descTokenExpiry, descOverdue, descPhase, descNext,
 	} {
 		ch <- d
 	}
@@ -93,8 +96,17 @@ func collectBridge(ch chan<- prometheus.Metric, b *v1alpha1.FeedbackBridge, h he
 	gauge(descSuspended, one(suspended(b)))
 	gauge(descSite, isTrue(v1alpha1.ConditionSiteConnected))
 	gauge(descTelegram, isTrue(v1alpha1.ConditionTelegramReachable))
+	gauge(descOverdue, isTrue(v1alpha1.ConditionRotationOverdue))
 	if c := b.Status.Credentials; c != nil && c.JWT != nil && c.JWT.ExpiresAt != nil {
 		gauge(descTokenExpiry, float64(c.JWT.ExpiresAt.Unix()))
+	}
+	for kind, r := range rotationsOf(b.Status.Credentials) {
+		if r.Phase != "" {
+			send(descPhase, prometheus.GaugeValue, 1, kind, string(r.Phase))
+		}
+		if r.NextRotation != nil {
+			send(descNext, prometheus.GaugeValue, float64(r.NextRotation.Unix()), kind)
+		}
 	}
 	if !h.heartbeat.IsZero() {
 		gauge(descHeartbeat, float64(h.heartbeat.UnixMilli())/1000)
@@ -120,4 +132,16 @@ func one(yes bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// rotationsOf are the rotations that a status tells of, by the kind of their keys.
+func rotationsOf(c *v1alpha1.CredentialsStatus) map[string]*v1alpha1.RotationStatus {
+	out := map[string]*v1alpha1.RotationStatus{}
+	if c != nil && c.HMAC != nil {
+		out["hmac"] = &c.HMAC.RotationStatus
+	}
+	if c != nil && c.JWT != nil && c.JWT.Rotation != nil {
+		out["jwt"] = c.JWT.Rotation
+	}
+	return out
 }
