@@ -29,7 +29,9 @@ type FeedbackBridge struct {
 	// +required
 	Spec FeedbackBridgeSpec `json:"spec,omitzero"`
 
-	// status is what was last observed of the bridge.
+	// status is what was last observed of the bridge. Until the operator first looks at it, observedGeneration is -1, so that
+	// tools which wait (kstatus) know that there is more to come.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status FeedbackBridgeStatus `json:"status,omitzero"`
 }
