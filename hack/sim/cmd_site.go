@@ -23,9 +23,9 @@ import (
 type siteOptions struct {
 	listen, path, form, from                   string
 	jwtSecretFile, jwtPublicKeyFile, tokenFile string
-	hmacKeyFile                                string
+	jwksFile, hmacKeyFile, secretDir           string
 	rate                                       float64
-	pingInterval, resendAfter                  time.Duration
+	pingInterval, resendAfter, clockAhead      time.Duration
 	anyOrigin, untilAnswered, quiet, anyToken  bool
 }
 
@@ -47,6 +47,8 @@ func siteCommand() *cobra.Command {
 	f.StringVar(&o.jwtSecretFile, "jwt-secret-file", "", "file with the secret that the bot's token is signed with (HS256)")
 	f.StringVar(&o.jwtPublicKeyFile, "jwt-public-key-file", "", "file with the PEM public key that the token is checked with")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with the one token that is accepted")
+	f.StringVar(&o.jwksFile, "jwks-file", "", "file with the JSON Web Key Set that the token is checked with")
+	f.StringVar(&o.secretDir, "secret-dir", "", "directory with the site's Secret, as the operator writes it; followed as it changes")
 	f.BoolVar(&o.anyToken, "any-token", false, "accept every token")
 	f.BoolVar(&o.anyOrigin, "any-origin", false, "accept handshakes without the site's Origin")
 	f.StringVar(&o.hmacKeyFile, "hmac-key-file", "", "file with the HMAC key that feedback is signed with")
@@ -55,11 +57,12 @@ func siteCommand() *cobra.Command {
 	f.Float64Var(&o.rate, "rate", 0, "feedbacks a second to send from the file; 0 is as fast as possible")
 	f.DurationVar(&o.pingInterval, "ping-interval", 20*time.Second, "time between the site's own pings; 0 sends none")
 	f.DurationVar(&o.resendAfter, "resend-after", 0, "send again what has no answer after this time; 0 never does")
+	f.DurationVar(&o.clockAhead, "clock-ahead", 0, "how far the site's clock is ahead; behind with a minus")
 	f.BoolVar(&o.untilAnswered, "until-answered", false, "end when everything from the file has been answered")
 	f.BoolVar(&o.quiet, "quiet", false, "do not print results")
-	cobra.CheckErr(cmd.MarkFlagRequired("hmac-key-file"))
-	cmd.MarkFlagsOneRequired("jwt-secret-file", "jwt-public-key-file", "token-file", "any-token")
-	cmd.MarkFlagsMutuallyExclusive("jwt-secret-file", "jwt-public-key-file", "token-file", "any-token")
+	cmd.MarkFlagsOneRequired("hmac-key-file", "secret-dir")
+	cmd.MarkFlagsOneRequired("jwt-secret-file", "jwt-public-key-file", "jwks-file", "token-file", "any-token", "secret-dir")
+	cmd.MarkFlagsMutuallyExclusive("jwt-secret-file", "jwt-public-key-file", "jwks-file", "token-file", "any-token")
 	return cmd
 }
 
@@ -75,8 +78,16 @@ func (o siteOptions) run(ctx context.Context, stdin io.Reader, out io.Writer) er
 	}
 	defer func() { _ = feedbacks.Close() }() // it was only read
 	server := site.New(cfg)
+	server.SetClock(o.clockAhead)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if o.secretDir != "" {
+		followed, err := followSecret(ctx, o.secretDir, server)
+		if err != nil {
+			return err
+		}
+		defer followed()
+	}
 	sent := make(chan error, 1)
 	go func() {
 		err := o.feed(ctx, server, feedbacks)
@@ -104,33 +115,39 @@ func (o siteOptions) config(out io.Writer) (cfg site.Config, err error) {
 	if cfg.Form, err = wire.ParseForm(o.form); err != nil {
 		return cfg, err
 	}
-	secret, err := readSecret(o.hmacKeyFile)
-	if err != nil {
-		return cfg, fmt.Errorf("HMAC key: %w", err)
-	}
-	if cfg.Key, err = wire.NewKey(secret); err != nil {
-		return cfg, err
+	if o.hmacKeyFile != "" {
+		secret, err := readSecret(o.hmacKeyFile)
+		if err != nil {
+			return cfg, fmt.Errorf("HMAC key: %w", err)
+		}
+		if cfg.Key, err = wire.NewKey(secret); err != nil {
+			return cfg, err
+		}
 	}
 	if !o.quiet {
 		cfg.OnResult = func(s site.Sent) { printResult(out, s) }
 	}
-	switch {
-	case o.tokenFile != "":
-		token, err := readSecret(o.tokenFile)
-		if err != nil {
-			return cfg, fmt.Errorf("token: %w", err)
-		}
-		cfg.Accept = site.AcceptToken(string(token))
-	case o.jwtSecretFile != "" || o.jwtPublicKeyFile != "":
-		key, err := readSecret(o.jwtSecretFile + o.jwtPublicKeyFile) // the one that was given
-		if err != nil {
-			return cfg, fmt.Errorf("key of the tokens: %w", err)
-		}
-		if cfg.Accept, err = site.AcceptJWT(key); err != nil {
-			return cfg, err
-		}
+	cfg.Accept, err = o.accept()
+	return cfg, err
+}
+
+// accept is how tokens are judged; nil for any token.
+func (o siteOptions) accept() (site.Accept, error) {
+	file := o.tokenFile + o.jwtSecretFile + o.jwtPublicKeyFile + o.jwksFile // the one that was given
+	if file == "" {
+		return nil, nil
 	}
-	return cfg, nil
+	secret, err := readSecret(file)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("what tokens are checked with: %w", err)
+	case o.tokenFile != "":
+		return site.AcceptToken(string(secret)), nil
+	case o.jwksFile != "":
+		return site.AcceptJWKS(secret)
+	default:
+		return site.AcceptJWT(secret)
+	}
 }
 
 // readSecret reads a file without the newline at its end.

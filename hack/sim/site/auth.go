@@ -15,20 +15,34 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Accept judges the token of a handshake; nil is a good one.
-type Accept func(token string) error
+// Accept judges the token of a handshake by the site's clock; nil is a good one.
+type Accept func(token string, now time.Time) error
 
 // AcceptToken accepts one token.
 func AcceptToken(token string) Accept {
-	return func(got string) error {
+	return func(got string, _ time.Time) error {
 		if subtle.ConstantTimeCompare([]byte(got), []byte(token)) != 1 {
 			return errors.New("another token")
 		}
 		return nil
+	}
+}
+
+// AcceptAny accepts what one of several rules accepts; the error is the last one's.
+func AcceptAny(rules ...Accept) Accept {
+	return func(token string, now time.Time) error {
+		err := errors.New("no token is accepted")
+		for _, accept := range rules {
+			if err = accept(token, now); err == nil {
+				return nil
+			}
+		}
+		return err
 	}
 }
 
@@ -56,11 +70,18 @@ func AcceptJWT(key []byte) (Accept, error) {
 			return nil, fmt.Errorf("public key of the tokens: %T is not supported", public)
 		}
 	}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{method}), jwt.WithExpirationRequired(), jwt.WithIssuedAt())
-	return func(token string) error {
-		_, err := parser.Parse(token, func(*jwt.Token) (any, error) { return verifyWith, nil })
+	return acceptSigned([]string{method}, func(*jwt.Token) (any, error) { return verifyWith, nil }), nil
+}
+
+// acceptSigned accepts tokens that are signed by one of several methods, with the key that find finds, have an expiry and
+// are good now.
+func acceptSigned(methods []string, find jwt.Keyfunc) Accept {
+	return func(token string, now time.Time) error {
+		parser := jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+			jwt.WithTimeFunc(func() time.Time { return now }))
+		_, err := parser.Parse(token, find)
 		return err
-	}, nil
+	}
 }
 
 // token finds the token of a handshake, in the query or in the header.

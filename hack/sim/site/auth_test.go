@@ -70,7 +70,7 @@ func TestAcceptJWT(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := accept(token); (err == nil) != test.accepted {
+			if err := accept(token, time.Now()); (err == nil) != test.accepted {
 				t.Errorf("accepted: %v, want %v", err, test.accepted)
 			}
 		})

@@ -97,9 +97,9 @@ func (s *Server) judge(r *http.Request) (status int, why string) {
 		return http.StatusForbidden, "the Origin is missing or another site's"
 	}
 	s.mu.Lock()
-	accept := s.accept
+	accept, now := s.accept, time.Now().Add(s.offset)
 	s.mu.Unlock()
-	if err := accept(token(r)); err != nil {
+	if err := accept(token(r), now); err != nil {
 		return http.StatusForbidden, "token: " + err.Error()
 	}
 	return 0, ""

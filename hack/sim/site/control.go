@@ -10,7 +10,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/control"
 )
 
@@ -32,6 +31,7 @@ func (s *Server) routeControl() {
 		"PUT /sim/faults":    s.controlFaults,
 		"PUT /sim/key":       s.controlKey,
 		"PUT /sim/token":     s.controlToken,
+		"PUT /sim/clock":     s.controlClock,
 	})
 }
 
@@ -156,50 +156,4 @@ func (s *Server) controlFaults(r *http.Request) (any, error) {
 	}
 	s.SetFaults(faults)
 	return s.Faults(), nil
-}
-
-func (s *Server) controlKey(r *http.Request) (any, error) {
-	body, err := control.ReadBody[struct {
-		Secret string `json:"secret"`
-		Form   string `json:"form"`
-	}](r, maxBody)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	key, form := s.key, s.form
-	s.mu.Unlock()
-	if body.Secret != "" {
-		if key, err = wire.NewKey([]byte(body.Secret)); err != nil {
-			return nil, err
-		}
-	}
-	if body.Form != "" {
-		if form, err = wire.ParseForm(body.Form); err != nil {
-			return nil, err
-		}
-	}
-	s.SetKey(key, form)
-	return map[string]string{"key_id": key.ID(), "form": form.String()}, nil
-}
-
-func (s *Server) controlToken(r *http.Request) (any, error) {
-	body, err := control.ReadBody[struct {
-		Token  string `json:"token"`
-		JWTKey string `json:"jwt_key"`
-	}](r, maxBody)
-	if err != nil {
-		return nil, err
-	}
-	accept := AcceptToken(body.Token)
-	switch {
-	case (body.Token == "") == (body.JWTKey == ""):
-		return nil, errors.New("give either token or jwt_key")
-	case body.JWTKey != "":
-		if accept, err = AcceptJWT([]byte(body.JWTKey)); err != nil {
-			return nil, err
-		}
-	}
-	s.SetAccept(accept)
-	return struct{}{}, nil
 }

@@ -30,5 +30,8 @@
 //	GET    /sim/faults                                  Faults
 //	PUT    /sim/faults    Faults                        replaces them; {} ends them all
 //	PUT    /sim/key       {secret, form}                signs with another key, or in another form, from now on
-//	PUT    /sim/token     {token | jwt_key}             accepts another token from now on; open connections stay
+//	PUT    /sim/key       {secrets, form}               holds these keys alone from now on, and signs with the first
+//	PUT    /sim/token     {token, jwt_keys, jwks}       accepts another token, or tokens by these keys (secrets, PEM, a key
+//	                                                    set), from now on; open connections stay
+//	PUT    /sim/clock     {ahead}                       puts the site's clock ahead, or behind with a minus
 package site

@@ -128,7 +128,7 @@ func (s *Server) sign(out Outgoing) (frame []byte, frames int, err error) {
 	if out.Nonce == "" {
 		out.Nonce = uuid.NewString()
 	}
-	ts := time.Now().Add(-time.Duration(out.Age)).Unix()
+	ts := time.Now().Add(s.offset - time.Duration(out.Age)).Unix()
 	frame, err = wire.AppendNewFeedback(nil, out.ID, out.Data, key, s.form, ts, out.Nonce)
 	return frame, 1 + out.Repeat, err
 }

@@ -20,9 +20,9 @@ func (s *Server) receive(data []byte, at time.Time) {
 		return
 	}
 	s.mu.Lock()
-	ring := s.ring
+	ring, now := s.ring, at.Add(s.offset)
 	s.mu.Unlock()
-	signature, err := frame.Verify(ring, at, resultTTL)
+	signature, err := frame.Verify(ring, now, resultTTL)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

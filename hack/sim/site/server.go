@@ -56,8 +56,9 @@ type Server struct {
 	accept   Accept
 	key      wire.Key
 	form     wire.Form
-	ring     wire.KeyRing // every key so far: results are signed with the key of their request
-	conns    []*conn      // the open ones, oldest first
+	ring     wire.KeyRing  // what results are verified with
+	offset   time.Duration // how far the site's clock is ahead
+	conns    []*conn       // the open ones, oldest first
 	faults   Faults
 	feedback map[string]*tracked
 	order    []string // ids in the order they came
@@ -72,7 +73,7 @@ func New(cfg Config) *Server {
 		cfg.Path = DefaultPath
 	}
 	if cfg.Accept == nil {
-		cfg.Accept = func(string) error { return nil }
+		cfg.Accept = func(string, time.Time) error { return nil }
 	}
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), done: make(chan struct{}), accept: cfg.Accept,
@@ -108,6 +109,22 @@ func (s *Server) SetKey(key wire.Key, form wire.Form) {
 		keys = append(keys, known)
 	}
 	s.key, s.form, s.ring = key, form, wire.NewKeyRing(keys...)
+}
+
+// HoldKeys signs with the first of several keys from now on, and takes results that are signed with one of them: a key that
+// is not among them is gone. At least one is needed.
+func (s *Server) HoldKeys(keys ...wire.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key, s.ring = keys[0], wire.NewKeyRing(keys...)
+}
+
+// SetClock puts the site's clock ahead of the machine's, or behind it: the times of frames, and what tokens and results are
+// judged by.
+func (s *Server) SetClock(ahead time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offset = ahead
 }
 
 // SetAccept judges tokens by another rule from now on; open connections stay.

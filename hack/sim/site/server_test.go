@@ -310,3 +310,20 @@ func TestPage(t *testing.T) {
 		}
 	}
 }
+
+// botConn is a bot's connection, and the keys that it accepts.
+type botConn struct {
+	ws   *websocket.Conn
+	ring wire.KeyRing
+}
+
+func (h harness) connect(ring wire.KeyRing) *botConn { return h.connectWith("any", ring) }
+
+func (h harness) connectWith(token string, ring wire.KeyRing) *botConn {
+	h.t.Helper()
+	ws, status := h.dial(token, h.url)
+	if ws == nil {
+		h.t.Fatalf("status %d", status)
+	}
+	return &botConn{ws, ring}
+}
