@@ -42,7 +42,7 @@ func TestSecretTroublesAreSaidAndRecover(t *testing.T) {
 		"no Secret": {nil, "telegram", nil, map[string]string{"token": "123456:TEST-TOKEN"}, v1alpha1.ReasonSecretNotFound,
 			`Secret "telegram" does not exist: create it, with the Telegram bot's token under the key "token"`},
 		"no key": {nil, "site", map[string]string{"jwt": "x", "HMAC": "x"}, map[string]string{"hmac": "key"}, v1alpha1.ReasonSecretKeyNotFound,
-			`Secret "site" has no key "hmac", which should hold the HMAC key that the site signs with; it has HMAC, jwt`},
+			`Secret "site" has no key "hmac": add it, with the HMAC key that the site signs with, or correct the reference; it has HMAC, jwt`},
 		"an empty HMAC key": {nil, "site", map[string]string{"jwt": "x", "hmac": "\n"}, map[string]string{"hmac": "key"}, v1alpha1.ReasonSecretMalformed,
 			`Secret "site": the value of "hmac" is empty: it should hold the HMAC key that the site signs with`},
 		"a Telegram token that is none": {nil, "telegram", map[string]string{"token": "hunter2"}, map[string]string{"token": "123456:TEST-TOKEN"},

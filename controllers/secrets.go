@@ -85,7 +85,7 @@ func (s secretSet) value(ref v1alpha1.SecretKeyRef, holding string) ([]byte, *pr
 	raw, ok := secret.Data[ref.Key]
 	if !ok {
 		return nil, problemf(v1alpha1.ReasonSecretKeyNotFound,
-			"Secret %q has no key %q, which should hold %s; %s", ref.Name, ref.Key, holding, keysOf(secret))
+			"Secret %q has no key %q: add it, with %s, or correct the reference; %s", ref.Name, ref.Key, holding, keysOf(secret))
 	}
 	return v1alpha1.CredentialValue(raw), nil
 }

@@ -64,7 +64,7 @@ const (
 const (
 	// ReasonWorkloadAvailable: the bot's pod runs.
 	ReasonWorkloadAvailable = "WorkloadAvailable"
-	// ReasonWorkloadUnavailable: the bot's pod does not run, or not yet. The message says what it waits for.
+	// ReasonWorkloadUnavailable: the bot's pod does not run, or not yet. See the message for what it waits for.
 	ReasonWorkloadUnavailable = "WorkloadUnavailable"
 	// ReasonVolumePending: the claim for the bot's state has no volume. See that its storage class exists and provides volumes,
 	// or store the state otherwise.

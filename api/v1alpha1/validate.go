@@ -86,7 +86,7 @@ func validateChatID(id string) error {
 
 func validateTimeZone(name string) error {
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		return fmt.Errorf("spec.telegram.timeZone: %q is not an IANA time zone such as Europe/Moscow", name)
+		return fmt.Errorf("spec.telegram.timeZone: %q is not an IANA time zone: write one such as Europe/Moscow", name)
 	}
 	return nil
 }
