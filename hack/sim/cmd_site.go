@@ -86,7 +86,7 @@ func (o siteOptions) run(ctx context.Context, stdin io.Reader, out io.Writer) er
 		if err != nil {
 			return err
 		}
-		defer followed()
+		defer func() { cancel(); followed() }()
 	}
 	sent := make(chan error, 1)
 	go func() {

@@ -120,6 +120,9 @@ func (s *Server) SendOut(out Outgoing) (id string, err error) {
 // sign prints the frame of a feedback; frames is how often to write it.
 func (s *Server) sign(out Outgoing) (frame []byte, frames int, err error) {
 	key := s.key
+	if key.ID() == "" {
+		return nil, 0, errors.New("the site has no HMAC key")
+	}
 	if out.Forged {
 		if key, err = wire.NewKey([]byte(uuid.NewString())); err != nil {
 			return nil, 0, err

@@ -47,7 +47,7 @@ func signers(t *testing.T) map[string]signer {
 	return map[string]signer{
 		"RSA": {jwt.SigningMethodRS256, rsaKey, jwk{Type: "RSA", ID: "RSA", Use: "sig", N: b64(rsaKey.N.Bytes()),
 			E: b64(big.NewInt(int64(rsaKey.E)).Bytes())}},
-		"EC": {jwt.SigningMethodES256, ecKey, jwk{Type: "EC", ID: "EC", Curve: "P-256", X: b64(point[1:33]), Y: b64(point[33:])}},
+		"EC":  {jwt.SigningMethodES256, ecKey, jwk{Type: "EC", ID: "EC", Curve: "P-256", X: b64(point[1:33]), Y: b64(point[33:])}},
 		"OKP": {jwt.SigningMethodEdDSA, edKey, jwk{Type: "OKP", ID: "OKP", Curve: "Ed25519", X: b64(edPublic)}},
 	}
 }
