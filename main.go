@@ -22,6 +22,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/feedbackbridge/feedbackbridge/controllers"
+	"github.com/feedbackbridge/feedbackbridge/controllers/selftest"
 )
 
 // version is set by the linker (-X main.version=...).
@@ -96,6 +97,7 @@ func command() *cobra.Command {
 	o.election.flags(cmd)
 	f.IntVar(&o.concurrency, "concurrency", 4, "how many bridges are worked on at a time")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	cmd.AddCommand(selftest.Command())
 	return cmd
 }
 
