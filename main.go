@@ -22,6 +22,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/feedbackbridge/feedbackbridge/controllers"
+	"github.com/feedbackbridge/feedbackbridge/controllers/plugin"
 	"github.com/feedbackbridge/feedbackbridge/controllers/selftest"
 )
 
@@ -35,8 +36,12 @@ const envBotImage = "FEEDBACKBRIDGE_BOT_IMAGE"
 const leaderElectionID = "operator.feedbackbridge.dev"
 
 func main() {
-	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
-		fmt.Fprintln(os.Stderr, "feedbackbridge-operator:", err)
+	cmd := command()
+	if plugin.IsName(os.Args[0]) {
+		cmd = plugin.Command(version)
+	}
+	if err := cmd.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, cmd.Name()+":", err)
 		os.Exit(1)
 	}
 }
@@ -98,6 +103,7 @@ func command() *cobra.Command {
 	f.IntVar(&o.concurrency, "concurrency", 4, "how many bridges are worked on at a time")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	cmd.AddCommand(selftest.Command())
+	cmd.AddCommand(plugin.Command(version).Commands()...)
 	return cmd
 }
 
