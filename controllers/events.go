@@ -16,8 +16,10 @@ import (
 
 // The reasons of events that are not a condition's reason.
 const (
+	// eventHMACKeyChanged: the HMAC key in the user's Secret changed; the one before is accepted for a while.
 	eventHMACKeyChanged = "HMACKeyChanged"
-	eventTokenMinted    = "TokenMinted"
+	// eventTokenMinted: a token for the site was made; the note says why, and until when it is valid.
+	eventTokenMinted = "TokenMinted"
 )
 
 // maxNoteBytes is the API server's limit for an event's note.
