@@ -28,7 +28,7 @@ type files struct {
 
 func runCommand() *cobra.Command {
 	var f files
-	var lease string
+	var lease health.LeaseName
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the bot until it is told to stop",
@@ -47,7 +47,9 @@ func runCommand() *cobra.Command {
 	}
 	inputFlags(cmd, &f)
 	stateFlag(cmd, &f.state)
-	cmd.Flags().StringVar(&lease, "lease", "", "in Kubernetes: name of the Lease to hold and report in")
+	cmd.Flags().StringVar(&lease.Name, "lease", "", "in Kubernetes: name of the Lease to hold and report in")
+	cmd.Flags().StringVar(&lease.ServiceAccount, "service-account", health.ServiceAccountDir,
+		"in Kubernetes: directory with the token and the API server's certificate for the Lease")
 	return cmd
 }
 
@@ -62,7 +64,7 @@ func inputFlags(cmd *cobra.Command, f *files) {
 }
 
 // run is the bot's life: the store first, then the lease, then the peers.
-func run(ctx context.Context, f files, leaseName string) (err error) {
+func run(ctx context.Context, f files, leaseName health.LeaseName) (err error) {
 	bridge, err := loadManifest(f.bridge)
 	if err != nil {
 		return err
@@ -95,7 +97,7 @@ func run(ctx context.Context, f files, leaseName string) (err error) {
 	var tests tester
 	calls := health.Calls{Alive: st.Alive, Test: tests.send}
 	parts.start("health", func(ctx context.Context) error { return health.Serve(ctx, f.state, tracker, calls, log) })
-	if leaseName != "" {
+	if leaseName.Name != "" {
 		lease, err := acquireLease(parts.ctx, leaseName, tracker, log) //nolint:contextcheck // the group's context is made of ctx
 		if err != nil {
 			return err
@@ -129,12 +131,12 @@ func startPeers(parts *group, s settings, creds *credentialsDir, st *store.Store
 	return nil
 }
 
-func acquireLease(ctx context.Context, name string, tracker *health.Tracker, log *slog.Logger) (*health.Lease, error) {
-	pod, namespace := os.Getenv("POD_NAME"), os.Getenv("POD_NAMESPACE")
-	if pod == "" || namespace == "" {
+func acquireLease(ctx context.Context, name health.LeaseName, tracker *health.Tracker, log *slog.Logger) (*health.Lease, error) {
+	name.Identity, name.Namespace = os.Getenv("POD_NAME"), os.Getenv("POD_NAMESPACE")
+	if name.Identity == "" || name.Namespace == "" {
 		return nil, errors.New("--lease needs the environment variables POD_NAME and POD_NAMESPACE")
 	}
-	lease, err := health.NewLease(namespace, name, pod, tracker, time.Now, log)
+	lease, err := health.NewLease(name, tracker, time.Now, log)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func (w *world) start() (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	connections := w.site.Stats().Connections
-	go func() { done <- run(ctx, w.files, "") }()
+	go func() { done <- run(ctx, w.files, health.LeaseName{}) }()
 	stop = func() error { cancel(); return <-done }
 	wait, end := context.WithTimeout(w.t.Context(), patience)
 	defer end()
@@ -127,7 +127,7 @@ func TestABotCarriesFeedbackAndGoesOnAfterARestart(t *testing.T) {
 func TestTwoBotsCannotShareAState(t *testing.T) {
 	w := newWorld(t)
 	stop := w.start()
-	if err := run(t.Context(), w.files, ""); !errors.Is(err, store.ErrInUse) {
+	if err := run(t.Context(), w.files, health.LeaseName{}); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("the second bot: %v", err)
 	}
 	if err := stop(); err != nil {

@@ -21,8 +21,8 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 )
 
-// serviceAccountDir is where a pod finds its token and the API server's certificate.
-const serviceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
+// ServiceAccountDir is where a pod finds its token and the API server's certificate.
+const ServiceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 const (
 	apiTimeout = 10 * time.Second
@@ -43,13 +43,14 @@ type leaseClient struct {
 	http      *http.Client
 }
 
-// inClusterClient is a client for a Lease of the pod's own namespace, with the pod's own service account.
-func inClusterClient(namespace, name string) (*leaseClient, error) {
+// inClusterClient is a client for a Lease of the pod's own namespace, with the pod's own service account, whose files are
+// in a directory.
+func inClusterClient(serviceAccount, namespace, name string) (*leaseClient, error) {
 	host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {
 		return nil, errors.New("a lease needs Kubernetes: KUBERNETES_SERVICE_HOST and _PORT are not set; run without --lease elsewhere")
 	}
-	ca, err := os.ReadFile(filepath.Join(serviceAccountDir, "ca.crt"))
+	ca, err := os.ReadFile(filepath.Join(serviceAccount, "ca.crt"))
 	if err != nil {
 		return nil, fmt.Errorf("read the API server's certificate: %w", err)
 	}
@@ -59,7 +60,7 @@ func inClusterClient(namespace, name string) (*leaseClient, error) {
 	}
 	return &leaseClient{
 		url:       "https://" + net.JoinHostPort(host, port) + leasePath(namespace, name),
-		tokenFile: filepath.Join(serviceAccountDir, "token"),
+		tokenFile: filepath.Join(serviceAccount, "token"),
 		http: &http.Client{Timeout: apiTimeout, Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
 		}},

@@ -46,13 +46,22 @@ type Lease struct {
 	writtenAt time.Time
 }
 
-// NewLease is the Lease of a bot in a pod. identity names the pod.
-func NewLease(namespace, name, identity string, tracker *Tracker, now func() time.Time, log *slog.Logger) (*Lease, error) {
-	client, err := inClusterClient(namespace, name)
+// LeaseName says which Lease it is, who holds it, and by which account.
+type LeaseName struct {
+	Namespace, Name string
+	// Identity names the pod.
+	Identity string
+	// ServiceAccount is the directory with the pod's token and the API server's certificate, such as ServiceAccountDir.
+	ServiceAccount string
+}
+
+// NewLease is the Lease of a bot in a pod.
+func NewLease(of LeaseName, tracker *Tracker, now func() time.Time, log *slog.Logger) (*Lease, error) {
+	client, err := inClusterClient(of.ServiceAccount, of.Namespace, of.Name)
 	if err != nil {
 		return nil, err
 	}
-	return &Lease{client: client, identity: identity, tracker: tracker, now: now, log: log}, nil
+	return &Lease{client: client, identity: of.Identity, tracker: tracker, now: now, log: log}, nil
 }
 
 // Acquire waits until the lease is this bot's. A holder is given up when its lease did not change for its duration by
