@@ -35,9 +35,9 @@ type cluster struct {
 	live client.Reader
 }
 
-// declare makes a child of its desired state; object is an empty object to read into, extract the function of
-// client-go's apply configurations that tells what a field manager owns in it.
-func declare[T client.Object, A runtime.ApplyConfiguration](key client.ObjectKey, object T, desired A, extract func(T, string) (A, error)) child {
+// declare makes a child of its desired state; object is an empty object to read into. What is read is not the whole
+// object: see cachedKinds.
+func declare(key client.ObjectKey, object client.Object, desired runtime.ApplyConfiguration) child {
 	return func(ctx context.Context, c *cluster) (bool, error) {
 		err := c.Get(ctx, key, object)
 		switch {
@@ -48,11 +48,11 @@ func declare[T client.Object, A runtime.ApplyConfiguration](key client.ObjectKey
 		case err != nil:
 			return false, fmt.Errorf("read %s %s: %w", kindOf(c.Scheme(), object), key.Name, err)
 		default:
-			settled, err := isSettled(object, desired, extract)
+			digest, err := digestOf(desired)
 			if err != nil {
-				return false, fmt.Errorf("compare %s %s: %w", kindOf(c.Scheme(), object), key.Name, err)
+				return false, err
 			}
-			if settled {
+			if digest == ownedDigest(object) {
 				return false, nil
 			}
 		}
@@ -60,8 +60,9 @@ func declare[T client.Object, A runtime.ApplyConfiguration](key client.ObjectKey
 	}
 }
 
-// isSettled is whether an object has everything that is desired, in fields that the operator owns, and the operator
-// owns nothing else in it. A field that another writer changed is no longer the operator's, and so unsettles it.
+// isSettled is whether an object as the API server has it has everything that is desired, in fields that the operator
+// owns, and the operator owns nothing else in it. A field that another writer changed is no longer the operator's, and so
+// unsettles it. extract is client-go's function for the kind, which tells what a field manager owns.
 func isSettled[T client.Object, A any](object T, desired A, extract func(T, string) (A, error)) (bool, error) {
 	owned, err := extract(object, string(fieldOwner))
 	if err != nil {

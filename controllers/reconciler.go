@@ -14,11 +14,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	appsac "k8s.io/client-go/applyconfigurations/apps/v1"
-	coordinationac "k8s.io/client-go/applyconfigurations/coordination/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	networkingac "k8s.io/client-go/applyconfigurations/networking/v1"
-	rbacac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,8 +25,8 @@ import (
 const (
 	// retryTerminal is when the operator looks again at what it was refused: what mends that is not always watched.
 	retryTerminal = time.Minute
-	// retryWorkload is how often the pods of a workload that does not run are looked at; they are not watched.
-	retryWorkload = 15 * time.Second
+	// retryWorkload is how often a workload that does not run is looked at when nothing changes: a crash is forgotten in time.
+	retryWorkload = time.Minute
 	// timerSlack is added to timers, so that they fire when their time has come and not just before.
 	timerSlack = 100 * time.Millisecond
 )
@@ -40,7 +35,7 @@ const (
 type Reconciler struct {
 	// Client reads from the cache (set up by CacheOptions) and writes.
 	client.Client
-	// Live reads from the API server: Secrets, and the pods of a workload that does not run.
+	// Live reads from the API server: Secrets.
 	Live client.Reader
 	// Recorder takes events.
 	Recorder events.EventRecorder
@@ -116,23 +111,23 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 	b := o.bridge
 	key := client.ObjectKey{Namespace: b.Namespace, Name: v1alpha1.BotName(b.Name)}
 	list := []child{
-		declare(key, &corev1.ServiceAccount{}, buildServiceAccount(b), corev1ac.ExtractServiceAccount),
-		declare(key, &rbacv1.Role{}, buildRole(b), rbacac.ExtractRole),
-		declare(key, &rbacv1.RoleBinding{}, buildRoleBinding(b), rbacac.ExtractRoleBinding),
-		declare(key, &coordinationv1.Lease{}, buildLease(b), coordinationac.ExtractLease),
+		declare(key, &corev1.ServiceAccount{}, buildServiceAccount(b)),
+		declare(key, &rbacv1.Role{}, buildRole(b)),
+		declare(key, &rbacv1.RoleBinding{}, buildRoleBinding(b)),
+		declare(key, &coordinationv1.Lease{}, buildLease(b)),
 	}
 	if o.invalid != nil {
 		return list, nil
 	}
-	list = append(list, declare(key, &networkingv1.NetworkPolicy{}, buildNetworkPolicy(b, r.APIServerPorts), networkingac.ExtractNetworkPolicy))
+	list = append(list, declare(key, &networkingv1.NetworkPolicy{}, buildNetworkPolicy(b, r.APIServerPorts)))
 	if pvc := buildVolumeClaim(b); pvc != nil {
-		list = append(list, declare(key, &corev1.PersistentVolumeClaim{}, pvc, corev1ac.ExtractPersistentVolumeClaim))
+		list = append(list, declare(key, &corev1.PersistentVolumeClaim{}, pvc))
 	}
 	manifest, err := botManifest(b)
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, declare(key, &corev1.ConfigMap{}, buildConfigMap(b, manifest), corev1ac.ExtractConfigMap))
+	list = append(list, declare(key, &corev1.ConfigMap{}, buildConfigMap(b, manifest)))
 	if o.deployment == nil && len(o.creds.problems) > 0 {
 		return list, nil
 	}
@@ -140,7 +135,7 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 	if err != nil {
 		return nil, err
 	}
-	roll := declare(key, &appsv1.Deployment{}, deployment, appsac.ExtractDeployment)
+	roll := declare(key, &appsv1.Deployment{}, deployment)
 	return append(list, func(ctx context.Context, c *cluster) (bool, error) {
 		changed, err := roll(ctx, c)
 		o.rolled = changed && err == nil

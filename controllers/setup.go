@@ -5,24 +5,18 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	crevent "sigs.k8s.io/controller-runtime/pkg/event"
@@ -55,7 +49,7 @@ const (
 // +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;configmaps;persistentvolumeclaims,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=pods,verbs=list
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch
@@ -68,49 +62,6 @@ func Scheme() *runtime.Scheme {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	return scheme
-}
-
-// childTypes are the kinds of children that are cached whole, those with the operator's label only.
-func childTypes() []client.Object {
-	return []client.Object{
-		&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.PersistentVolumeClaim{},
-		&rbacv1.Role{}, &rbacv1.RoleBinding{}, &appsv1.Deployment{},
-		&networkingv1.NetworkPolicy{}, &coordinationv1.Lease{},
-	}
-}
-
-// CacheOptions are the cache that the Reconciler depends on. It watches the given namespaces, or all where none is.
-func CacheOptions(namespaces []string) cache.Options {
-	labelled, err := labels.NewRequirement(v1alpha1.LabelBridge, selection.Exists, nil)
-	utilruntime.Must(err)
-	options := cache.Options{ByObject: map[client.Object]cache.ByObject{
-		&v1alpha1.FeedbackBridge{}: {Transform: cache.TransformStripManagedFields()},
-		&corev1.Secret{}:           {Transform: bareMetadata},
-	}}
-	for _, child := range childTypes() {
-		options.ByObject[child] = cache.ByObject{Label: labels.NewSelector().Add(*labelled)}
-	}
-	for _, namespace := range namespaces {
-		if options.DefaultNamespaces == nil {
-			options.DefaultNamespaces = map[string]cache.Config{}
-		}
-		options.DefaultNamespaces[namespace] = cache.Config{}
-	}
-	return options
-}
-
-// bareMetadata keeps of a Secret's metadata what tells one version from another.
-func bareMetadata(object any) (any, error) {
-	m, err := meta.Accessor(object)
-	if err != nil {
-		// A tombstone, or whatever else is no object, passes as it is.
-		return object, nil
-	}
-	m.SetManagedFields(nil)
-	m.SetAnnotations(nil)
-	m.SetLabels(nil)
-	m.SetOwnerReferences(nil)
-	return object, nil
 }
 
 // SetupWithManager registers the controller, its index and its metrics. concurrency is how many bridges are worked on
@@ -134,12 +85,12 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
 		}).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.bridgesOfSecret), builder.OnlyMetadata)
-	for _, child := range childTypes() {
-		if _, isLease := child.(*coordinationv1.Lease); isLease {
-			b.Watches(child, handler.EnqueueRequestsFromMapFunc(bridgeOfChild), builder.WithPredicates(r.leaseNews()))
-			continue
+	for _, kind := range cachedKinds() {
+		var when []builder.WatchesOption
+		if _, isLease := kind.object.(*coordinationv1.Lease); isLease {
+			when = append(when, builder.WithPredicates(r.leaseNews()))
 		}
-		b.Watches(child, handler.EnqueueRequestsFromMapFunc(bridgeOfChild))
+		b.Watches(kind.object, echoesLast(bridgeOfChild), when...)
 	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller: %w", err)
@@ -147,10 +98,28 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	return nil
 }
 
-// bridgeOfChild finds a child's bridge by its label; the volume claim has no owner to find it by.
+// echoesLast makes of a map a handler that lets a new child wait behind all other work: it is the operator's own doing,
+// and while many bridges are new, the next bridge's children matter more than the status of the one before.
+func echoesLast(bridges handler.MapFunc) handler.EventHandler {
+	low := handler.EnqueueRequestsFromMapFunc(bridges)
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e crevent.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			e.IsInInitialList = true
+			low.Create(ctx, e, q)
+		},
+		UpdateFunc: low.Update,
+		DeleteFunc: low.Delete,
+	}
+}
+
+// bridgeOfChild finds a child's bridge by its name; the volume claim has no owner to find it by. A pod's name is not the
+// operator's: it is found by its label.
 func bridgeOfChild(_ context.Context, child client.Object) []reconcile.Request {
-	bridge := child.GetLabels()[v1alpha1.LabelBridge]
-	if bridge == "" {
+	bridge, named := strings.CutSuffix(child.GetName(), v1alpha1.BotName(""))
+	if _, isPod := child.(*corev1.Pod); isPod {
+		bridge, named = child.GetLabels()[v1alpha1.LabelBridge]
+	}
+	if !named || bridge == "" {
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: child.GetNamespace(), Name: bridge}}}
@@ -181,8 +150,10 @@ func (r *Reconciler) leaseNews() predicate.Predicate {
 			return true
 		}
 		now := r.Now()
-		bridge := types.NamespacedName{Namespace: after.Namespace, Name: after.Labels[v1alpha1.LabelBridge]}
-		_, heard := r.memory.hear(bridge, after, now, now)
+		var heard time.Time
+		for _, bridge := range bridgeOfChild(context.Background(), after) {
+			_, heard = r.memory.hear(bridge.NamespacedName, after, now, now)
+		}
 		return isNews(before, after) || !now.Before(staleAt(before, heard))
 	}}
 }

@@ -35,7 +35,7 @@ func (r *Reconciler) lookAtPods(ctx context.Context, o *observation) error {
 		return nil
 	}
 	var pods corev1.PodList
-	err := r.Live.List(ctx, &pods, client.InNamespace(o.bridge.Namespace),
+	err := r.List(ctx, &pods, client.InNamespace(o.bridge.Namespace),
 		client.MatchingLabels(selectorOf(o.bridge)), client.Limit(maxPods))
 	if err != nil {
 		return fmt.Errorf("list the bot's pods: %w", err)
