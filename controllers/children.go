@@ -3,9 +3,6 @@
 package controllers
 
 import (
-	"strings"
-	"time"
-
 	coordinationac "k8s.io/client-go/applyconfigurations/coordination/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -16,9 +13,6 @@ import (
 
 // botAppName is the app.kubernetes.io/name of every child.
 const botAppName = "feedbackbridge-bot"
-
-// annotationRotatedAt is when the HMAC key in the bot's Secret replaced another (RFC 3339).
-const annotationRotatedAt = "feedbackbridge.dev/hmac-rotated-at"
 
 // labelsOf are a child's labels: the operator's own, never those of the bridge.
 func labelsOf(b *v1alpha1.FeedbackBridge) map[string]string {
@@ -80,51 +74,6 @@ func buildLease(b *v1alpha1.FeedbackBridge) *coordinationac.LeaseApplyConfigurat
 	return coordinationac.Lease(v1alpha1.BotName(b.Name), b.Namespace).
 		WithLabels(labelsOf(b)).
 		WithOwnerReferences(ownerOf(b))
-}
-
-// buildSecret holds what a rotation needs and what the operator makes: the HMAC keys and a minted token. The user's
-// other Secrets are mounted beside it, not copied.
-func buildSecret(b *v1alpha1.FeedbackBridge, hold heldSecret) *corev1ac.SecretApplyConfiguration {
-	secret := corev1ac.Secret(v1alpha1.BotName(b.Name), b.Namespace).
-		WithLabels(labelsOf(b)).
-		WithOwnerReferences(ownerOf(b))
-	data := map[string][]byte{}
-	for key, value := range map[string][]byte{
-		v1alpha1.FileHMACCurrent:  hold.hmac.current,
-		v1alpha1.FileHMACPrevious: hold.hmac.previous,
-		v1alpha1.FileJWT:          []byte(hold.token),
-	} {
-		if len(value) > 0 {
-			data[key] = value
-		}
-	}
-	if !hold.hmac.rotatedAt.IsZero() {
-		secret.WithAnnotations(map[string]string{annotationRotatedAt: hold.hmac.rotatedAt.UTC().Format(time.RFC3339)})
-	}
-	return secret.WithData(data)
-}
-
-// heldBy is what the operator itself wrote into a bot's Secret. What others wrote into it counts for nothing: a key
-// that was slipped in must not live on as the previous one.
-func heldBy(owned *corev1ac.SecretApplyConfiguration) heldSecret {
-	held := heldSecret{
-		hmac: hmacKeys{
-			current:  owned.Data[v1alpha1.FileHMACCurrent],
-			previous: owned.Data[v1alpha1.FileHMACPrevious],
-		},
-		token: string(owned.Data[v1alpha1.FileJWT]),
-	}
-	if owned.ObjectMetaApplyConfiguration == nil {
-		return held
-	}
-	at, err := time.Parse(time.RFC3339, strings.TrimSpace(owned.Annotations[annotationRotatedAt]))
-	if err != nil {
-		// Without its time the previous key would have no end.
-		held.hmac.previous = nil
-		return held
-	}
-	held.hmac.rotatedAt = at.UTC()
-	return held
 }
 
 func labelSelector(b *v1alpha1.FeedbackBridge) *metav1ac.LabelSelectorApplyConfiguration {

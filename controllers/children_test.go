@@ -3,13 +3,16 @@
 package controllers
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
@@ -136,22 +139,53 @@ func TestCredentialSources(t *testing.T) {
 	}
 }
 
-// What the operator writes into the bot's Secret it reads back as it was; a previous key without its time is dropped,
-// for it would have no end.
-func TestHeldSecretRoundTrip(t *testing.T) {
-	hold := heldSecret{hmac: hmacKeys{[]byte("b"), []byte("a"), testNow}, token: "x.y.z"}
-	secret := buildSecret(testBridge(nil), hold)
-	allow := cmp.AllowUnexported(heldSecret{}, hmacKeys{})
-	if diff := cmp.Diff(hold, heldBy(secret), allow); diff != "" {
+// What the operator writes into its Secrets it reads back as it was.
+func TestOwnSecretsRoundTrip(t *testing.T) {
+	b := testBridge(func(s *v1alpha1.FeedbackBridgeSpec) {
+		s.Credentials.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{}}
+		s.Credentials.JWT = v1alpha1.JWTSpec{Generate: &v1alpha1.GenerateSpec{}}
+	})
+	pairs := keyPairs{pems: map[string][]byte{}, keys: map[string]signingKey{}, handled: "hash"}
+	for _, id := range []*string{&pairs.current, &pairs.next} {
+		text, err := newKeyPair("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		*id = pairs.add(text)
+	}
+	pairs.stagedAt, pairs.publishedAt, pairs.rotatedAt = ago(time.Hour), ago(time.Minute), ago(time.Second)
+	public, _ := publicJWK(pairs.keys[pairs.next])
+	hold := held{
+		hmac: someKeys("b", "c", "a", rotation{stagedAt: ago(time.Hour), publishedAt: ago(time.Minute), rotatedAt: ago(2 * time.Hour), retireAt: testNow}),
+		tokens: tokens{"x.y.z", "u.v.w"}, pairs: pairs, jwks: jwks{[]jwk{public}}, handled: "hash",
+	}
+	c := credentials{hold: hold}
+	writes, err := c.writes(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := secretSet{}
+	for _, w := range writes {
+		secrets[*w.desired.Name] = &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: *w.desired.Name, Labels: w.desired.Labels, Annotations: w.desired.Annotations}, Data: w.desired.Data,
+		}
+	}
+	if diff := cmp.Diff([]string{"shop-bot", "shop-signing", "shop-site"}, slices.Sorted(maps.Keys(secrets))); diff != "" {
+		t.Fatalf("Secrets (-want +got):\n%s", diff)
+	}
+	back, err := loadHeld(b, secrets, credentialsInput{spec: &b.Spec, now: testNow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(hold, back, cmp.AllowUnexported(held{}, hmacKeys{}, rotation{}, tokens{}, jwks{}, keyPairs{}, signingKey{}),
+		cmpopts.IgnoreFields(held{}, "stored"), cmpopts.IgnoreFields(keyPairs{}, "stored")); diff != "" {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
-	secret.Annotations[annotationRotatedAt] = "yesterday"
-	want := heldSecret{hmac: hmacKeys{current: []byte("b")}, token: "x.y.z"}
-	if diff := cmp.Diff(want, heldBy(secret), allow); diff != "" {
-		t.Errorf("read back without its time (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(heldSecret{}, heldBy(&corev1ac.SecretApplyConfiguration{}), allow); diff != "" {
-		t.Errorf("nothing is read as (-want +got):\n%s", diff)
+	for name, secret := range secrets {
+		secret.Labels[v1alpha1.LabelBridge] = "another"
+		if s, err := storedIn(secret, "shop"); err != nil || s.exists {
+			t.Errorf("%s of another bridge is taken for ours (%v)", name, err)
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func childrenYAML(t *testing.T, b *v1alpha1.FeedbackBridge) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hold := heldSecret{hmac: hmacKeys{[]byte("b"), []byte("a"), testNow}}
+	hold := held{hmac: someKeys("b", "", "a", rotation{rotatedAt: testNow, retireAt: testNow.Add(testOverlap)})}
 	var out strings.Builder
 	for _, child := range []runtime.ApplyConfiguration{
 		buildServiceAccount(b), buildRole(b), buildRoleBinding(b), buildLease(b), buildNetworkPolicy(b, DefaultAPIServerPorts),

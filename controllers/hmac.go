@@ -4,63 +4,185 @@ package controllers
 
 import (
 	"bytes"
+	"errors"
+	"maps"
+	"slices"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// hmacOverlap is how long the key before the current one stays accepted.
-const hmacOverlap = 24 * time.Hour
+// The annotations of the bot's Secret: the times of the HMAC keys' rotation (RFC 3339), written together with the keys.
+const (
+	annotationStagedAt    = "feedbackbridge.dev/hmac-staged-at"
+	annotationPublishedAt = "feedbackbridge.dev/hmac-published-at"
+	annotationRotatedAt   = "feedbackbridge.dev/hmac-rotated-at"
+	annotationRetireAt    = "feedbackbridge.dev/hmac-retire-at"
+)
 
-// hmacKeys is what the bot's Secret holds of the HMAC keys.
+// hmacKeys are the HMAC keys that the bot's Secret holds, and their rotation.
 type hmacKeys struct {
-	current, previous []byte
-	// rotatedAt is when current replaced another key; zero where it never did.
-	rotatedAt time.Time
+	rotation
+	// values are the keys of the rotation's slots by their ids, and maybe others.
+	values map[string][]byte
 }
 
-// rollHMAC follows the user's key: a new value becomes current and the value before it previous, which is dropped
-// once the overlap is over. Going back to the previous value is a change like any other.
-func rollHMAC(have hmacKeys, key []byte, now time.Time) hmacKeys {
+// loadHMAC reads the keys from where they are stored. The bot's Secret is the truth. What it lacks because it is gone, or
+// because another writer took the key, is in the site's Secret; so a bridge that is made anew goes on with its keys.
+func loadHMAC(own, site stored, now time.Time, overlap time.Duration) hmacKeys {
+	keys := hmacKeys{values: map[string][]byte{}}
+	keys.current = keys.add(own.data[v1alpha1.FileHMACCurrent])
+	keys.next = keys.add(own.data[v1alpha1.FileHMACNext])
+	keys.previous = keys.add(own.data[v1alpha1.FileHMACPrevious])
+	keys.stagedAt, keys.publishedAt = own.time(annotationStagedAt), own.time(annotationPublishedAt)
+	keys.rotatedAt, keys.retireAt = own.time(annotationRotatedAt), own.time(annotationRetireAt)
+	if keys.current == "" {
+		keys.recover(site)
+	}
+	if keys.next != "" && keys.publishedAt.IsZero() && bytes.Equal(site.data[v1alpha1.SiteHMACNext], keys.values[keys.next]) {
+		keys.publishedAt = now
+	}
 	switch {
-	case len(have.current) == 0:
-		return hmacKeys{current: key}
-	case !bytes.Equal(have.current, key):
-		return hmacKeys{current: key, previous: have.current, rotatedAt: now.UTC().Truncate(time.Second)}
-	default:
-		return have.retire(now)
+	case keys.previous == "":
+		keys.retireAt = time.Time{}
+	case keys.retireAt.IsZero() && !keys.rotatedAt.IsZero():
+		keys.retireAt = keys.rotatedAt.Add(overlap)
+	case keys.retireAt.IsZero():
+		keys.retireAt = now.Add(overlap)
+	}
+	return keys
+}
+
+// recover fills the slots from the site's Secret, none of them twice.
+func (k *hmacKeys) recover(site stored) {
+	for _, slot := range []struct {
+		id   *string
+		file string
+	}{{&k.current, v1alpha1.SiteHMACCurrent}, {&k.next, v1alpha1.SiteHMACNext}, {&k.previous, v1alpha1.SiteHMACPrevious}} {
+		if value := site.data[slot.file]; *slot.id == "" && len(value) > 0 && !k.has(v1alpha1.KeyID(value)) {
+			*slot.id = k.add(value)
+		}
 	}
 }
 
-// retire drops the previous key once the overlap is over.
-func (k hmacKeys) retire(now time.Time) hmacKeys {
-	if len(k.previous) > 0 && !now.Before(k.rotatedAt.Add(hmacOverlap)) {
-		k.previous = nil
+// add remembers a key, and returns its id; none where there is no key.
+func (k *hmacKeys) add(value []byte) string {
+	if len(value) == 0 {
+		return ""
 	}
-	return k
+	id := v1alpha1.KeyID(value)
+	k.values[id] = value
+	return id
 }
 
-// nextChange is when the previous key is to be dropped; zero where there is none.
-func (k hmacKeys) nextChange() time.Time {
-	if len(k.previous) == 0 {
-		return time.Time{}
+// data is the keys as files of the bot's Secret.
+func (k hmacKeys) data() map[string][]byte {
+	data := map[string][]byte{}
+	for file, id := range map[string]string{
+		v1alpha1.FileHMACCurrent: k.current, v1alpha1.FileHMACNext: k.next, v1alpha1.FileHMACPrevious: k.previous,
+	} {
+		if id != "" {
+			data[file] = k.values[id]
+		}
 	}
-	return k.rotatedAt.Add(hmacOverlap)
+	return data
 }
 
-// status is the keys by their ids.
-func (k hmacKeys) status() *v1alpha1.HMACStatus {
-	if len(k.current) == 0 {
+func (k hmacKeys) annotations() map[string]string {
+	return timeAnnotations(map[string]time.Time{
+		annotationStagedAt: k.stagedAt, annotationPublishedAt: k.publishedAt,
+		annotationRotatedAt: k.rotatedAt, annotationRetireAt: k.retireAt,
+	})
+}
+
+// siteData is the keys as the site may know them: the next one only once it is published.
+func (k hmacKeys) siteData() map[string][]byte {
+	data := map[string][]byte{}
+	put := func(file, id string) {
+		if id != "" {
+			data[file], data[file+v1alpha1.SiteKeyIDSuffix] = k.values[id], []byte(id)
+		}
+	}
+	put(v1alpha1.SiteHMACKey, k.current)
+	put(v1alpha1.SiteHMACCurrent, k.current)
+	put(v1alpha1.SiteHMACPrevious, k.previous)
+	if k.phase() == v1alpha1.RotationPublished {
+		put(v1alpha1.SiteHMACKey, k.next)
+		put(v1alpha1.SiteHMACNext, k.next)
+	}
+	return data
+}
+
+// computeHMAC takes the rotation of the HMAC keys one step on. While the user's Secret is out of order the bot keeps what
+// it has, and what the rotation needs of the bot and of time goes on.
+func (c *credentials) computeHMAC(in credentialsInput) {
+	keys := in.have.hmac
+	keys.values = maps.Clone(keys.values)
+	s := in.sighting(in.hmacOverlap())
+	if ref := in.spec.Credentials.HMAC.SecretRef; ref != nil {
+		switch key, missing := in.secrets.value(*ref, "the HMAC key that the site signs with"); {
+		case missing != nil:
+			c.fail(missing)
+		case len(key) == 0:
+			c.fail(malformed(*ref, errors.New("is empty: it should hold the HMAC key that the site signs with")))
+		default:
+			s.wanted = keys.add(key)
+		}
+	}
+	generate := in.spec.Credentials.HMAC.Generate
+	every := rotateEvery(generate)
+	s.generates, s.asked = generate != nil, in.asked(in.have.stored)
+	s.due = every > 0 && !s.now.Before(keys.nextRotation(every))
+	s.seeHMAC(keys.rotation, in.bot)
+	before := keys.rotation
+	after, did := before.advance(s)
+	if after.newest() == newKey {
+		key, err := in.make.hmacKey()
+		if err != nil {
+			c.fail(problemf(v1alpha1.ReasonSecretMalformed, "No HMAC key could be made: %v", err))
+			after, did = before, stepNone
+		}
+		after = after.named(keys.add(key))
+	}
+	keys.rotation = after
+	c.hold.hmac = keys
+	c.hmacWatch = newWatch(after, s)
+	c.changesAt(after.nextChange(s))
+	c.changesAt(after.nextRotation(every))
+	c.tellHMAC(in, did, before, after)
+}
+
+// seeHMAC notes what the bot says of the keys.
+func (s *sighting) seeHMAC(r rotation, bot keyReport) {
+	s.used, s.ready = bot.hmacUsed, slices.Contains(bot.accepts, r.next)
+}
+
+// hmacOverlap is how long a key before stays accepted.
+func (in credentialsInput) hmacOverlap() time.Duration {
+	overlap, err := in.spec.Credentials.HMAC.Overlap.Or(v1alpha1.DefaultHMACOverlap).Value()
+	if err != nil {
+		// The CRD's rules keep it from being otherwise.
+		overlap, _ = v1alpha1.DefaultHMACOverlap.Value()
+	}
+	return overlap
+}
+
+// rotateEvery is how long a generated key is used; zero for ever.
+func rotateEvery(g *v1alpha1.GenerateSpec) time.Duration {
+	if g == nil || g.RotateEvery == "" {
+		return 0
+	}
+	every, err := g.RotateEvery.Value()
+	if err != nil {
+		return 0
+	}
+	return every
+}
+
+// hmacStatus is the keys by their ids.
+func (k hmacKeys) status(every time.Duration) *v1alpha1.HMACStatus {
+	if k.current == "" {
 		return nil
 	}
-	s := &v1alpha1.HMACStatus{RotationStatus: v1alpha1.RotationStatus{CurrentKeyID: v1alpha1.KeyID(k.current)}}
-	if len(k.previous) > 0 {
-		s.PreviousKeyID = v1alpha1.KeyID(k.previous)
-	}
-	if !k.rotatedAt.IsZero() {
-		s.RotatedAt = new(metav1.NewTime(k.rotatedAt))
-	}
-	return s
+	return &v1alpha1.HMACStatus{RotationStatus: k.rotation.status(k.nextRotation(every))}
 }

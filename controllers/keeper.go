@@ -7,26 +7,26 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// keepCredentials computes the credentials and brings the bot's Secret up to date. While neither the Secrets nor the
-// bridge changed, and no time has come, it repeats what it remembers and reads nothing.
+// keepCredentials computes the credentials and brings the operator's own Secrets up to date. While neither the Secrets nor
+// the bridge changed, no time has come, and the bot reports nothing that a rotation waits for, it repeats what it remembers
+// and reads nothing.
 func (r *Reconciler) keepCredentials(ctx context.Context, o *observation, remembered *recall) error {
 	names := secretNames(o.bridge)
 	inputs, err := r.secretVersions(ctx, o.bridge, names)
 	if err != nil {
 		return err
 	}
-	if remembered.inputs == inputs && (remembered.creds.nextChange.IsZero() || o.now.Before(remembered.creds.nextChange)) {
+	if remembered.inputs == inputs && remembered.holds(o) {
 		o.creds = remembered.creds
+		o.creds.look(o)
 		return nil
 	}
 	remembered.inputs = ""
@@ -34,19 +34,19 @@ func (r *Reconciler) keepCredentials(ctx context.Context, o *observation, rememb
 	if err != nil {
 		return err
 	}
-	own := secrets[v1alpha1.BotName(o.bridge.Name)]
-	have, err := ownHeld(own)
-	if err != nil {
+	in := credentialsInput{
+		spec: &o.bridge.Spec, secrets: secrets, bot: o.keys, now: o.now, make: r.keyMaker(),
+		rotateNow: o.bridge.Annotations[v1alpha1.AnnotationRotateNow], siteSecret: o.bridge.SiteSecretName(),
+	}
+	if in.have, err = loadHeld(o.bridge, secrets, in); err != nil {
 		return err
 	}
-	o.creds = computeCredentials(credentialsInput{
-		spec: &o.bridge.Spec, secrets: secrets, have: have, now: o.now, newID: uuid.NewString,
-	})
-	changed, err := r.applySecret(ctx, o, own)
+	o.creds = computeCredentials(in)
+	changed, err := r.storeSecrets(ctx, o, secrets)
 	o.applied = outcome{changed: changed, err: err}
 	if err != nil {
-		// What was decided is not so yet: nothing has happened that an event could tell of.
-		o.creds.events = nil
+		// What was decided is not so yet: the status tells what is stored.
+		o.creds.describe(in, in.have)
 		return nil
 	}
 	if changed {
@@ -54,36 +54,53 @@ func (r *Reconciler) keepCredentials(ctx context.Context, o *observation, rememb
 	}
 	if live := liveVersions(o.bridge, names, secrets); live == inputs {
 		remembered.inputs, remembered.creds = inputs, o.creds
-		remembered.creds.hold, remembered.creds.events = heldSecret{}, nil
+		remembered.creds.hold, remembered.creds.events = held{}, nil
 	}
 	return nil
 }
 
-// applySecret writes the bot's Secret when it is not what it should be. own is it as the API server has it, or nil.
-func (r *Reconciler) applySecret(ctx context.Context, o *observation, own *corev1.Secret) (bool, error) {
-	desired := buildSecret(o.bridge, o.creds.hold)
-	if own != nil {
-		if !isOurs(own) {
-			return false, fmt.Errorf("apply Secret %s: %w", own.Name, errForeign)
-		}
-		settled, err := isSettled(own, desired, corev1ac.ExtractSecret)
-		if err != nil || settled {
-			return false, err
-		}
+// holds is whether what is remembered is still so, as far as time and the bot's report can change it.
+func (r *recall) holds(o *observation) bool {
+	c := r.creds
+	if !c.nextChange.IsZero() && !o.now.Before(c.nextChange) {
+		return false
 	}
-	return true, r.cluster().apply(ctx, "Secret "+v1alpha1.BotName(o.bridge.Name), desired)
+	return !c.hmacWatch.hmac(o.keys, o.now).moves() && !c.jwtWatch.jwt(o.keys, o.now).moves()
 }
 
-// ownHeld is what the operator wrote into the bot's Secret; nothing while there is none.
-func ownHeld(own *corev1.Secret) (heldSecret, error) {
-	if own == nil {
-		return heldSecret{}, nil
+// look judges remembered rotations by the bot's report.
+func (c *credentials) look(o *observation) {
+	c.hmacWatch, c.jwtWatch = c.hmacWatch.hmac(o.keys, o.now), c.jwtWatch.jwt(o.keys, o.now)
+	c.findOverdue()
+}
+
+func (r *Reconciler) keyMaker() keyMaker {
+	if r.keys.tokenID == nil {
+		return randomKeys()
 	}
-	owned, err := corev1ac.ExtractSecret(own, string(fieldOwner))
+	return r.keys
+}
+
+// storeSecrets writes the operator's Secrets that are not what they should be, one after the other, until one fails: each
+// depends on those before it. The events of what is so now are left in o.creds.
+func (r *Reconciler) storeSecrets(ctx context.Context, o *observation, secrets secretSet) (bool, error) {
+	writes, err := o.creds.writes(o.bridge)
 	if err != nil {
-		return heldSecret{}, fmt.Errorf("read the managed fields of Secret %s: %w", own.Name, err)
+		return false, err
 	}
-	return heldBy(owned), nil
+	any := false
+	o.creds.events, o.creds.signingEvents, o.creds.siteEvents = nil, nil, nil
+	for _, w := range writes {
+		changed, err := r.storeSecret(ctx, o.bridge.Name, secrets[*w.desired.Name], w.desired)
+		if err != nil {
+			return any, err
+		}
+		if changed {
+			any = true
+			o.creds.events = append(o.creds.events, w.events...)
+		}
+	}
+	return any, nil
 }
 
 // secretVersions names the state of a bridge and of the Secrets that it depends on, by the metadata in the cache.
@@ -120,7 +137,7 @@ func liveVersions(b *v1alpha1.FeedbackBridge, names []string, secrets secretSet)
 
 func versionsOf(b *v1alpha1.FeedbackBridge) *strings.Builder {
 	var state strings.Builder
-	fmt.Fprintf(&state, "%s/%d", b.UID, b.Generation)
+	fmt.Fprintf(&state, "%s/%d/%s", b.UID, b.Generation, rotateNowHash(b.Annotations[v1alpha1.AnnotationRotateNow]))
 	return &state
 }
 

@@ -15,7 +15,7 @@ import (
 type recall struct {
 	// inputs is what creds were computed from; empty where nothing is remembered.
 	inputs string
-	// creds are the outcome, without what the bot's Secret holds.
+	// creds are the outcome, without any key: what the operator's Secrets hold is forgotten.
 	creds credentials
 	// countersAt is when the status was last written.
 	countersAt time.Time

@@ -13,7 +13,7 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// clockSkew is how far back a minted token's nbf lies, for sites whose clock is behind.
+// clockSkew is how far back a minted token's iat and nbf lie, for sites whose clock is behind.
 const clockSkew = time.Minute
 
 // minTokenUse is how long a minted token is used at least, whatever renewBefore says; the shortest ttl is a minute.
@@ -50,7 +50,7 @@ func mint(spec tokenSpec, key signingKey, now time.Time, id string) (string, err
 	claims := jwt.RegisteredClaims{
 		Issuer:    spec.issuer,
 		Subject:   spec.subject,
-		IssuedAt:  jwt.NewNumericDate(now),
+		IssuedAt:  jwt.NewNumericDate(now.Add(-clockSkew)),
 		NotBefore: jwt.NewNumericDate(now.Add(-clockSkew)),
 		ExpiresAt: jwt.NewNumericDate(now.Add(spec.ttl)),
 		ID:        id,
@@ -91,7 +91,7 @@ func renewal(held string, spec tokenSpec, key signingKey, now time.Time) (why st
 		return "its claims changed in the spec", time.Time{}
 	}
 	at = claims.ExpiresAt.Add(-spec.renewBefore - spread(claims.ID, min(spec.renewBefore, spec.ttl-spec.renewBefore)/10))
-	if least := claims.IssuedAt.Add(minTokenUse); at.Before(least) {
+	if least := claims.NotBefore.Add(clockSkew + minTokenUse); at.Before(least) {
 		at = least
 	}
 	if !now.Before(at) {
@@ -107,7 +107,7 @@ func (s tokenSpec) describes(c jwt.RegisteredClaims) bool {
 		audience = jwt.ClaimStrings{s.audience}
 	}
 	return c.Issuer == s.issuer && c.Subject == s.subject && slices.Equal(c.Audience, audience) &&
-		c.IssuedAt != nil && c.ExpiresAt != nil && c.ExpiresAt.Sub(c.IssuedAt.Time) == s.ttl.Truncate(time.Second)
+		c.NotBefore != nil && c.ExpiresAt != nil && c.ExpiresAt.Sub(c.NotBefore.Time) == clockSkew+s.ttl.Truncate(time.Second)
 }
 
 // spread is a duration in [0, limit) that depends on the token alone, so that tokens minted together are not renewed

@@ -102,7 +102,7 @@ func TestMintedTokensVerify(t *testing.T) {
 			}
 			want := jwt.MapClaims{
 				"iss": "operator", "sub": "feedback-bot", "aud": "shop", "jti": "id-1",
-				"iat": float64(testNow.Unix()), "nbf": float64(testNow.Unix() - 60), "exp": float64(testNow.Unix() + 3600),
+				"iat": float64(testNow.Unix() - 60), "nbf": float64(testNow.Unix() - 60), "exp": float64(testNow.Unix() + 3600),
 			}
 			if diff := cmp.Diff(want, claims); diff != "" {
 				t.Errorf("claims (-want +got):\n%s", diff)

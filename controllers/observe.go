@@ -30,6 +30,8 @@ type observation struct {
 	// rolled is whether the Deployment was written just now, and deployment is the one before.
 	rolled bool
 	health health
+	// keys is what the bot reports of keys.
+	keys keyReport
 	// pods are looked at only while the workload does not run.
 	pods []corev1.Pod
 	// claim is the claim for the bot's state; looked at with the pods, and nil where there is none.
@@ -55,6 +57,7 @@ func (r *Reconciler) observe(ctx context.Context, bridge *v1alpha1.FeedbackBridg
 	case err == nil:
 		heard, _ := r.memory.hear(client.ObjectKeyFromObject(bridge), &lease, lastKnownAlive(bridge, o.now), o.now)
 		o.health = healthOf(&lease, heard, o.now)
+		o.keys = keyReportOf(o.health, heard, o.now)
 	case !apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("read the Lease: %w", err)
 	}

@@ -223,17 +223,23 @@ func TestSecretChangeDoesNotRestartTheBot(t *testing.T) {
 	h.eventually("the bot's Secret follows", func() error {
 		data := h.held("shop").Data
 		switch {
-		case string(data[v1alpha1.FileHMACCurrent]) != "second key" || string(data[v1alpha1.FileHMACPrevious]) != "first key":
-			return fmt.Errorf("the keys are %q and %q", data[v1alpha1.FileHMACCurrent], data[v1alpha1.FileHMACPrevious])
+		case string(data[v1alpha1.FileHMACCurrent]) != "first key" || string(data[v1alpha1.FileHMACNext]) != "second key":
+			return fmt.Errorf("the keys are %q and %q", data[v1alpha1.FileHMACCurrent], data[v1alpha1.FileHMACNext])
 		case string(data[v1alpha1.FileJWT]) == string(token):
 			return errors.New("the token is the old one")
+		case string(data[v1alpha1.FileJWTPrevious]) != string(token):
+			return errors.New("the old token is not there to fall back to")
 		}
 		return nil
 	})
+	report := goodReport(h.clock.Now())
+	report.HMACKeyIDs = []string{v1alpha1.KeyID([]byte("first key")), v1alpha1.KeyID([]byte("second key"))}
+	report.HMACKeysUsed = []v1alpha1.KeyUse{{ID: report.HMACKeyIDs[1], First: report.StartedAt, Last: report.StartedAt}}
+	h.beat("shop", &report)
 	h.eventually("the status names the keys", func() error {
 		c := h.bridge("shop").Status.Credentials
-		if c.HMAC.CurrentKeyID != v1alpha1.KeyID([]byte("second key")) || c.HMAC.PreviousKeyID != v1alpha1.KeyID([]byte("first key")) ||
-			c.HMAC.RotatedAt == nil {
+		if c.HMAC.Phase != v1alpha1.RotationAdopted || c.HMAC.CurrentKeyID != v1alpha1.KeyID([]byte("second key")) ||
+			c.HMAC.PreviousKeyID != v1alpha1.KeyID([]byte("first key")) || c.HMAC.RotatedAt == nil {
 			return fmt.Errorf("it says %+v", c.HMAC)
 		}
 		return nil
@@ -243,7 +249,7 @@ func TestSecretChangeDoesNotRestartTheBot(t *testing.T) {
 		t.Error("the Deployment's spec changed")
 	}
 
-	h.clock.advance(hmacOverlap)
+	h.clock.advance(testOverlap)
 	h.poke("shop")
 	h.eventually("the previous key is dropped after the overlap", func() error {
 		if previous := h.held("shop").Data[v1alpha1.FileHMACPrevious]; previous != nil {

@@ -47,6 +47,8 @@ type Reconciler struct {
 	Now func() time.Time
 
 	memory memory
+	// keys makes keys and tokens' ids; by the system's randomness unless given.
+	keys keyMaker
 }
 
 func (r *Reconciler) cluster() *cluster { return &cluster{Client: r.Client, live: r.Live} }
@@ -89,7 +91,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return o.result(due)
 }
 
-// applyChildren applies what the bridge is to have, except for the Secret, which keepCredentials sees to. Errors of
+// applyChildren applies what the bridge is to have, except for the Secrets, which keepCredentials sees to. Errors of
 // single children are part of the observation.
 func (r *Reconciler) applyChildren(ctx context.Context, o *observation) error {
 	children, err := r.children(o)

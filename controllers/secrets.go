@@ -47,6 +47,12 @@ func caRef(s *v1alpha1.FeedbackBridgeSpec) *v1alpha1.SecretKeyRef {
 // secretNames are the names of the Secrets that a bridge depends on: the user's and the operator's own. Sorted, unique.
 func secretNames(b *v1alpha1.FeedbackBridge) []string {
 	names := []string{v1alpha1.BotName(b.Name)}
+	if site := b.SiteSecretName(); site != "" {
+		names = append(names, site)
+	}
+	if b.Spec.Credentials.JWT.Generate != nil {
+		names = append(names, v1alpha1.SigningSecretName(b.Name))
+	}
 	for _, ref := range secretRefs(&b.Spec) {
 		names = append(names, ref.Name)
 	}
