@@ -16,8 +16,6 @@ import (
 
 // The reasons of events that are not a condition's reason.
 const (
-	// eventHMACKeyChanged: the HMAC key in the user's Secret changed; the one before is accepted for a while.
-	eventHMACKeyChanged = "HMACKeyChanged"
 	// eventTokenMinted: a token for the site was made; the note says why, and until when it is valid.
 	eventTokenMinted = "TokenMinted"
 )

@@ -206,12 +206,12 @@ func TestEvents(t *testing.T) {
 	h.settle("shop")
 	h.setSecret("site", "hmac", "second key")
 	h.eventually("the key's change is in the status", func() error {
-		if h.bridge("shop").Status.Credentials.HMAC.PreviousKeyID == "" {
+		if h.bridge("shop").Status.Credentials.HMAC.NextKeyID == "" {
 			return fmt.Errorf("it is not")
 		}
 		return nil
 	})
-	want := []string{"Normal TokenMinted", "Normal CredentialsReady", "Normal Connected", "Normal Reachable", "Normal Ready", "Normal HMACKeyChanged"}
+	want := []string{"Normal TokenMinted", "Normal CredentialsReady", "Normal Connected", "Normal Reachable", "Normal Ready", "Normal RotationStaged"}
 	var got []string
 	for len(h.events.Events) > 0 {
 		e := <-h.events.Events

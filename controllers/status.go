@@ -75,7 +75,9 @@ func connectionState(o *observation) v1alpha1.ConnectionState {
 }
 
 func credentialsStatus(o *observation) *v1alpha1.CredentialsStatus {
-	s := &v1alpha1.CredentialsStatus{JWT: o.creds.jwt.DeepCopy(), HMAC: o.creds.hmac.DeepCopy()}
+	s := &v1alpha1.CredentialsStatus{
+		JWT: o.creds.jwt.DeepCopy(), HMAC: o.creds.hmac.DeepCopy(), HandledRotateNow: o.creds.handledRotateNow,
+	}
 	if s.HMAC != nil && o.health.report != nil {
 		s.HMAC.SiteKeyID = o.health.report.SiteKeyID
 	}
