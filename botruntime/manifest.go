@@ -16,7 +16,12 @@ import (
 // maxManifest bounds a manifest's size; Kubernetes' own bound for an object is 1.5 MiB.
 const maxManifest = 2 << 20
 
-// loadManifest reads a FeedbackBridge from a YAML or JSON file, with the defaults filled in and checked.
+// envPod is set in the pods that the operator makes.
+const envPod = "POD_NAME"
+
+// loadManifest reads a FeedbackBridge from a YAML or JSON file, with the defaults filled in and checked. A field that it
+// does not know is a person's slip of the pen. In a pod the operator wrote the manifest, which may be newer than the
+// bot: what such a field asks for is not the bot's to do, and the log says so.
 func loadManifest(path string) (*v1alpha1.FeedbackBridge, error) {
 	data, err := readBounded(path, maxManifest)
 	if err != nil {
@@ -24,7 +29,11 @@ func loadManifest(path string) (*v1alpha1.FeedbackBridge, error) {
 	}
 	bridge := &v1alpha1.FeedbackBridge{}
 	if err := yaml.UnmarshalStrict(data, bridge); err != nil {
-		return nil, fmt.Errorf("manifest %s: %w", path, err)
+		*bridge = v1alpha1.FeedbackBridge{}
+		if os.Getenv(envPod) == "" || yaml.Unmarshal(data, bridge) != nil {
+			return nil, fmt.Errorf("manifest %s: %w", path, err)
+		}
+		newLogger("warn").Warn("the manifest has what this version of the bot does not know, and leaves undone", "error", err)
 	}
 	if want := v1alpha1.GroupVersion.String(); bridge.APIVersion != want || bridge.Kind != v1alpha1.Kind {
 		return nil, fmt.Errorf("manifest %s: must be of apiVersion %s and kind %s", path, want, v1alpha1.Kind)

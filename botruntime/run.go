@@ -132,9 +132,9 @@ func startPeers(parts *group, s settings, creds *credentialsDir, st *store.Store
 }
 
 func acquireLease(ctx context.Context, name health.LeaseName, tracker *health.Tracker, log *slog.Logger) (*health.Lease, error) {
-	name.Identity, name.Namespace = os.Getenv("POD_NAME"), os.Getenv("POD_NAMESPACE")
+	name.Identity, name.Namespace = os.Getenv(envPod), os.Getenv("POD_NAMESPACE")
 	if name.Identity == "" || name.Namespace == "" {
-		return nil, errors.New("--lease needs the environment variables POD_NAME and POD_NAMESPACE")
+		return nil, errors.New("--lease needs the environment variables " + envPod + " and POD_NAMESPACE")
 	}
 	lease, err := health.NewLease(name, tracker, time.Now, log)
 	if err != nil {
