@@ -40,7 +40,7 @@ func activePod(b *v1alpha1.FeedbackBridge, pods []corev1.Pod) (*corev1.Pod, erro
 	switch {
 	case found != nil:
 		return found, nil
-	case b.Spec.Suspend != nil && *b.Spec.Suspend:
+	case suspended(b):
 		return nil, errors.New("the bot does not run: spec.suspend is true")
 	}
 	return nil, fmt.Errorf("the bot does not run: see `kubectl feedbackbridge doctor %s -n %s`", b.Name, b.Namespace)

@@ -170,8 +170,11 @@ func checkPods(f facts) check {
 	if f.pods.err != nil {
 		return check{skip, "pod", f.pods.err.Error(), ""}
 	}
-	if suspended(f.bridge) {
+	switch {
+	case suspended(f.bridge):
 		return check{skip, "pod", "the bot is stopped: spec.suspend is true", ""}
+	case apierrors.IsNotFound(f.deployment.err):
+		return check{skip, "pod", "there is none without the deployment", ""}
 	}
 	if p, err := activePod(f.bridge, f.pods.object); err == nil {
 		message := fmt.Sprintf("%s runs %s", p.Name, container(p).Image)
@@ -188,7 +191,7 @@ func checkPods(f facts) check {
 			return check{fail, "pod", p.Name + ": " + why, todo}
 		}
 	}
-	return check{fail, "pod", plural(len(f.pods.object), "the one there is does not run", "none of %d runs"),
+	return check{fail, "pod", map[bool]string{true: "there is none", false: "it does not run"}[len(f.pods.object) == 0],
 		fmt.Sprintf("kubectl describe pods -l %s=%s -n %s", v1alpha1.LabelBridge, f.bridge.Name, f.bridge.Namespace)}
 }
 
@@ -219,6 +222,8 @@ func checkHeartbeat(f facts) check {
 	switch {
 	case suspended(f.bridge):
 		return check{skip, "heartbeat", "the bot is stopped: spec.suspend is true", ""}
+	case apierrors.IsNotFound(f.deployment.err):
+		return check{skip, "heartbeat", "no bot is there to report", ""}
 	case apierrors.IsNotFound(f.heartbeat.err):
 		return check{fail, "heartbeat", "the bot has no Lease to report in", operatorTodo}
 	case f.heartbeat.err != nil:
@@ -247,7 +252,11 @@ func checkConditions(b *v1alpha1.FeedbackBridge) []check {
 		case c.Reason == v1alpha1.ReasonSuspended:
 			checks = append(checks, check{skip, kind, sentence(c.Message), ""})
 		default:
-			checks = append(checks, check{fail, kind, c.Reason + ": " + sentence(c.Message), ""})
+			message := c.Reason + ": " + sentence(c.Message)
+			if kind == v1alpha1.ConditionReady && slices.ContainsFunc(checks, func(c check) bool { return c.Message == message }) {
+				continue // it repeats the cause
+			}
+			checks = append(checks, check{fail, kind, message, ""})
 		}
 	}
 	if c := condition(b, v1alpha1.ConditionRotationOverdue); c.Status == metav1.ConditionTrue {

@@ -135,7 +135,7 @@ func printCredentials(w io.Writer, b *v1alpha1.FeedbackBridge, now time.Time) {
 			{"current", r.status.CurrentKeyID, r.status.RotatedAt, "in use since"},
 			{"next", r.status.NextKeyID, r.status.StagedAt, "made"},
 			{"previous", r.status.PreviousKeyID, r.status.RetireAt, "accepted until"},
-			{"the site's", r.status.SiteKeyID, nil, ""},
+			{"the site uses", r.status.SiteKeyID, nil, ""},
 		} {
 			switch {
 			case id.id != "" && id.at != nil:

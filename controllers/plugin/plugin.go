@@ -30,6 +30,8 @@ func Command(version string) *cobra.Command {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		// kubectl asks plug-ins for completion in a way of its own.
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	connect := func(f *connectFlags, cmd *cobra.Command) (*session, error) { return f.connect(cmd, version) }
 	root.AddCommand(statusCommand(connect), rotateCommand(connect), doctorCommand(connect), sendTestCommand(connect),

@@ -71,7 +71,7 @@ func (s *session) rotate(ctx context.Context, name string, o rotateOptions) erro
 		return err
 	}
 	fmt.Fprintf(s.out, "%s (%s=%s)\n", p.sentence(), v1alpha1.AnnotationRotateNow, value)
-	if before.Spec.Suspend != nil && *before.Spec.Suspend {
+	if suspended(before) {
 		fmt.Fprintln(s.out, "The bridge is suspended: the rotation goes on once its bot runs.")
 	}
 	if !o.wait {

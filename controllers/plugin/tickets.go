@@ -118,9 +118,9 @@ func ticketsVerdict(list ticketList, o ticketsOptions) string {
 	kind := ""
 	switch {
 	case o.pending:
-		kind = " that wait to be posted"
+		kind = " waiting to be posted"
 	case o.failed:
-		kind = " that Telegram refused"
+		kind = " refused by Telegram"
 	}
 	switch shown := int64(len(list.Tickets)); {
 	case list.Total == 0:

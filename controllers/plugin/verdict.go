@@ -79,6 +79,9 @@ func listVerdict(list []v1alpha1.FeedbackBridge, where string, qualified bool) s
 	case first[standsReady] != "":
 		parts = append(parts, first[standsReady])
 	}
+	for i := range parts {
+		parts[i] = strings.TrimSuffix(parts[i], ".")
+	}
 	return sentence(strings.Join(parts, "; "))
 }
 
