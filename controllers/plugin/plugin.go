@@ -5,6 +5,7 @@ package plugin
 import (
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -21,6 +22,10 @@ func IsName(argv0 string) bool {
 
 // Command is the plug-in's root command. Its subcommands may be moved to another root.
 func Command(version string) *cobra.Command {
+	return newCommand(version, func(f *connectFlags, cmd *cobra.Command) (*session, error) { return f.connect(cmd, version) })
+}
+
+func newCommand(version string, connect connector) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-feedbackbridge",
 		Short: "Look after FeedbackBridges: status, rotate, doctor, send-test, tickets",
@@ -33,7 +38,6 @@ func Command(version string) *cobra.Command {
 		// kubectl asks plug-ins for completion in a way of its own.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	connect := func(f *connectFlags, cmd *cobra.Command) (*session, error) { return f.connect(cmd, version) }
 	root.AddCommand(statusCommand(connect), rotateCommand(connect), doctorCommand(connect), sendTestCommand(connect),
 		ticketsCommand(connect))
 	for _, cmd := range root.Commands() {
@@ -47,7 +51,7 @@ func Command(version string) *cobra.Command {
 type connector func(*connectFlags, *cobra.Command) (*session, error)
 
 // quiet keeps the libraries' logs from the terminal: what matters is in the errors.
-func quiet() {
+var quiet = sync.OnceFunc(func() {
 	ctrllog.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
-}
+})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -99,13 +100,17 @@ func (s *session) follow(ctx context.Context, f *follower, timeout time.Duration
 	defer tick.Stop()
 	for {
 		b, err := s.bridge(ctx, f.before.Name)
-		if ctx.Err() != nil {
-			return fmt.Errorf("not done within %s; %s", timeout, f.waitsFor)
-		}
-		if err != nil {
+		var lines []string
+		state := followWaits
+		switch status := apierrors.APIStatus(nil); {
+		case ctx.Err() != nil: // the time is over
+		case errors.As(err, &status):
 			return err
+		case err == nil:
+			lines, state = f.look(b)
+		default:
+			f.waitsFor = "the API server does not answer: " + err.Error()
 		}
-		lines, state := f.look(b)
 		for _, text := range lines {
 			fmt.Fprintf(s.out, "%s  %s\n", s.now().UTC().Format(time.TimeOnly), text)
 		}

@@ -59,6 +59,7 @@ func (f *connectFlags) connect(cmd *cobra.Command, version string) (*session, er
 	}
 	config.UserAgent = fieldManager + "/" + version
 	config.Timeout = requestTimeout
+	config.QPS = -1 // the server has its own limits, and a person makes few requests
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err

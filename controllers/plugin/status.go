@@ -137,7 +137,7 @@ func (s *session) bridge(ctx context.Context, name string) (*v1alpha1.FeedbackBr
 	var b v1alpha1.FeedbackBridge
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &b)
 	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("there is no bridge %s in namespace %s: see `kubectl get feedbackbridges -A`", name, s.namespace)
+		return nil, fmt.Errorf("there is no bridge %s in namespace %s: see `kubectl get feedbackbridges -A`: %w", name, s.namespace, err)
 	}
 	return &b, explain(err, right{"get", bridges, s.namespace})
 }
