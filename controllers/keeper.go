@@ -9,18 +9,33 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
 // keepCredentials computes the credentials and brings the operator's own Secrets up to date. While neither the Secrets nor
 // the bridge changed, no time has come, and the bot reports nothing that a rotation waits for, it repeats what it remembers
-// and reads nothing.
-func (r *Reconciler) keepCredentials(ctx context.Context, o *observation, remembered *recall) error {
-	names := secretNames(o.bridge)
-	inputs, err := r.secretVersions(ctx, o.bridge, names)
+// and reads nothing. What goes wrong is part of the observation.
+func (r *Reconciler) keepCredentials(ctx context.Context, o *observation, remembered *recall) {
+	err := r.tryCredentials(ctx, o, remembered)
+	if err != nil {
+		remembered.inputs = ""
+		o.creds = o.lastCredentials(err)
+		o.applied.err = err
+	}
+}
+
+func (r *Reconciler) tryCredentials(ctx context.Context, o *observation, remembered *recall) error {
+	b, err := r.bridgeInForce(ctx, o, remembered)
+	if err != nil {
+		return err
+	}
+	names := secretNames(b)
+	inputs, err := r.secretVersions(ctx, b, names)
 	if err != nil {
 		return err
 	}
@@ -30,33 +45,86 @@ func (r *Reconciler) keepCredentials(ctx context.Context, o *observation, rememb
 		return nil
 	}
 	remembered.inputs = ""
-	secrets, err := readSecrets(ctx, r.Live, o.bridge.Namespace, names)
+	secrets, err := readSecrets(ctx, r.Live, b.Namespace, names)
 	if err != nil {
 		return err
 	}
 	in := credentialsInput{
-		spec: &o.bridge.Spec, secrets: secrets, bot: o.keys, now: o.now, make: r.keyMaker(),
-		rotateNow: o.bridge.Annotations[v1alpha1.AnnotationRotateNow], siteSecret: o.bridge.SiteSecretName(),
+		spec: &b.Spec, secrets: secrets, bot: o.keys, now: o.now, make: r.keyMaker(),
+		rotateNow: b.Annotations[v1alpha1.AnnotationRotateNow], siteSecret: b.SiteSecretName(),
 	}
-	if in.have, err = loadHeld(o.bridge, secrets, in); err != nil {
+	if in.have, err = loadHeld(b, secrets, in); err != nil {
 		return err
 	}
 	o.creds = computeCredentials(in)
-	changed, err := r.storeSecrets(ctx, o, secrets)
+	if b == o.bridge && o.invalid != nil {
+		// There is no bot yet, and none is made by such a spec.
+		o.creds.describe(in, in.have)
+		o.creds.events = nil
+		return nil
+	}
+	changed, err := r.storeSecrets(ctx, b, &o.creds, secrets)
 	o.applied = outcome{changed: changed, err: err}
 	if err != nil {
 		// What was decided is not so yet: the status tells what is stored.
 		o.creds.describe(in, in.have)
 		return nil
 	}
-	if changed {
-		return nil
-	}
-	if live := liveVersions(o.bridge, names, secrets); live == inputs {
+	if live := liveVersions(b, names, secrets); !changed && live == inputs {
 		remembered.inputs, remembered.creds = inputs, o.creds
 		remembered.creds.hold, remembered.creds.events = held{}, nil
 	}
 	return nil
+}
+
+// bridgeInForce is the bridge whose credentials are kept: while the spec is invalid, with those that the running bot works
+// by, as its manifest has them, or the bridge as it is where there is no bot.
+func (r *Reconciler) bridgeInForce(ctx context.Context, o *observation, remembered *recall) (*v1alpha1.FeedbackBridge, error) {
+	if o.invalid == nil {
+		remembered.inForce = nil
+		return o.bridge, nil
+	}
+	if known := remembered.inForce; known != nil && known.UID == o.bridge.UID && known.Generation == o.bridge.Generation {
+		return known, nil
+	}
+	var config corev1.ConfigMap
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: o.bridge.Namespace, Name: v1alpha1.BotName(o.bridge.Name)}, &config)
+	switch {
+	case apierrors.IsNotFound(err):
+		return o.bridge, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the bot's manifest: %w", err)
+	}
+	var running v1alpha1.FeedbackBridge
+	if err := yaml.Unmarshal([]byte(config.Data[v1alpha1.FileBridge]), &running); err != nil || !isOfBridge(&config, o.bridge.Name) {
+		return o.bridge, nil
+	}
+	b := o.bridge.DeepCopy()
+	b.Spec.Credentials = running.Spec.Credentials
+	b.Spec.Telegram.TokenSecretRef, b.Spec.Site.TLS = running.Spec.Telegram.TokenSecretRef, running.Spec.Site.TLS
+	remembered.inForce = b
+	return b, nil
+}
+
+// lastCredentials is what is known of the credentials while the Secrets cannot be read: what the status says, and, where
+// there is something that a person can do about it, why.
+func (o *observation) lastCredentials(err error) credentials {
+	c := credentials{unmounted: true}
+	if old := o.bridge.Status.Credentials; old != nil {
+		c.jwt, c.hmac, c.handledRotateNow = old.JWT, old.HMAC, old.HandledRotateNow
+	}
+	ready := meta.FindStatusCondition(o.bridge.Status.Conditions, v1alpha1.ConditionCredentialsReady)
+	switch {
+	case apierrors.IsForbidden(err), ready == nil:
+		c.fail(problemf(v1alpha1.ReasonSecretUnreadable,
+			"The operator cannot read the Secrets: give it the rights of its role in this namespace, or see the API server's words: %v", err))
+	case ready.Status == metav1.ConditionFalse:
+		c.fail(&problem{ready.Reason, ready.Message})
+	}
+	if late := meta.FindStatusCondition(o.bridge.Status.Conditions, v1alpha1.ConditionRotationOverdue); late != nil {
+		c.overdue = &problem{late.Reason, late.Message}
+	}
+	return c
 }
 
 // holds is whether what is remembered is still so, as far as time and the bot's report can change it.
@@ -82,25 +150,25 @@ func (r *Reconciler) keyMaker() keyMaker {
 }
 
 // storeSecrets writes the operator's Secrets that are not what they should be, one after the other, until one fails: each
-// depends on those before it. The events of what is so now are left in o.creds.
-func (r *Reconciler) storeSecrets(ctx context.Context, o *observation, secrets secretSet) (bool, error) {
-	writes, err := o.creds.writes(o.bridge)
+// depends on those before it. The events of what is so now are left in c.
+func (r *Reconciler) storeSecrets(ctx context.Context, b *v1alpha1.FeedbackBridge, c *credentials, secrets secretSet) (bool, error) {
+	writes, err := c.writes(b)
 	if err != nil {
 		return false, err
 	}
-	any := false
-	o.creds.events, o.creds.signingEvents, o.creds.siteEvents = nil, nil, nil
+	anyChanged := false
+	c.events, c.signingEvents, c.siteEvents = nil, nil, nil
 	for _, w := range writes {
-		changed, err := r.storeSecret(ctx, o.bridge.Name, secrets[*w.desired.Name], w.desired)
+		changed, err := r.storeSecret(ctx, b.Name, secrets[*w.desired.Name], w.desired)
 		if err != nil {
-			return any, err
+			return anyChanged, err
 		}
 		if changed {
-			any = true
-			o.creds.events = append(o.creds.events, w.events...)
+			anyChanged = true
+			c.events = append(c.events, w.events...)
 		}
 	}
-	return any, nil
+	return anyChanged, nil
 }
 
 // secretVersions names the state of a bridge and of the Secrets that it depends on, by the metadata in the cache.

@@ -8,6 +8,8 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
 // recall is what the operator remembers of one bridge between reconciles. All of it can be lost: a restart costs some
@@ -17,6 +19,8 @@ type recall struct {
 	inputs string
 	// creds are the outcome, without any key: what the operator's Secrets hold is forgotten.
 	creds credentials
+	// inForce is the bridge with the credentials that the bot works by, while its spec is invalid; nil otherwise.
+	inForce *v1alpha1.FeedbackBridge
 	// countersAt is when the status was last written.
 	countersAt time.Time
 }

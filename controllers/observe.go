@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
@@ -55,6 +57,13 @@ func (r *Reconciler) observe(ctx context.Context, bridge *v1alpha1.FeedbackBridg
 	var lease coordinationv1.Lease
 	switch err := r.Get(ctx, key, &lease); {
 	case err == nil:
+		former, err := r.isFormerBots(ctx, o, &lease)
+		if err != nil {
+			return nil, err
+		}
+		if former {
+			return o, nil
+		}
 		heard, _ := r.memory.hear(client.ObjectKeyFromObject(bridge), &lease, lastKnownAlive(bridge, o.now), o.now)
 		o.health = healthOf(&lease, heard, o.now)
 		o.keys = keyReportOf(o.health, heard, o.now)
@@ -62,6 +71,27 @@ func (r *Reconciler) observe(ctx context.Context, bridge *v1alpha1.FeedbackBridg
 		return nil, fmt.Errorf("read the Lease: %w", err)
 	}
 	return o, nil
+}
+
+// isFormerBots is whether a Lease is held by the bot of a bridge that was deleted and made anew: by a pod that is older than
+// the Deployment, or, in a Lease that is older than the bridge, by one that is gone. All times are the API server's.
+func (r *Reconciler) isFormerBots(ctx context.Context, o *observation, lease *coordinationv1.Lease) (bool, error) {
+	if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
+		return false, nil
+	}
+	before := func(a, b metav1.Object) bool {
+		made := b.GetCreationTimestamp()
+		return new(a.GetCreationTimestamp()).Before(&made)
+	}
+	var pod corev1.Pod
+	switch err := r.Get(ctx, client.ObjectKey{Namespace: lease.Namespace, Name: *lease.Spec.HolderIdentity}, &pod); {
+	case apierrors.IsNotFound(err):
+		return before(lease, o.bridge), nil
+	case err != nil:
+		return false, fmt.Errorf("look up the bot's pod: %w", err)
+	default:
+		return o.deployment == nil || before(&pod, o.deployment), nil
+	}
 }
 
 // lastKnownAlive is when an operator that has just started takes a heartbeat for heard: now where its predecessor took
@@ -79,10 +109,20 @@ func specProblem(b *v1alpha1.FeedbackBridge) *problem {
 	if err := b.Validate(); err != nil {
 		return problemf(v1alpha1.ReasonInvalidSpec, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
+	own := []string{v1alpha1.BotName(b.Name), v1alpha1.SigningSecretName(b.Name)}
+	site := b.SiteSecretName()
+	if slices.Contains(own, site) {
+		return problemf(v1alpha1.ReasonInvalidSpec,
+			"spec.credentials.siteSecretName: %q is the operator's own for this bridge: choose another name", site)
+	}
 	for _, ref := range secretRefs(&b.Spec) {
-		if ref.Name == v1alpha1.BotName(b.Name) {
+		if slices.Contains(own, ref.Name) {
 			return problemf(v1alpha1.ReasonInvalidSpec,
 				"The Secret name %q is the operator's own for this bridge: give your Secret another name", ref.Name)
+		}
+		if ref.Name == site {
+			return problemf(v1alpha1.ReasonInvalidSpec, "The Secret %q is the one that the operator writes for the site: give your Secret "+
+				"another name, or the site's another one, in spec.credentials.siteSecretName", ref.Name)
 		}
 	}
 	return nil

@@ -118,9 +118,13 @@ func breakages() map[string]breakage {
 		"no key":        {missingKey, creds, no, v1alpha1.ReasonSecretKeyNotFound, "", "Failed", []string{`no key "token": add it`, "it has tokn"}},
 		"a wrong value": {problemOf(v1alpha1.ReasonSecretMalformed, "store it"), creds, no, v1alpha1.ReasonSecretMalformed, "", "Failed", nil},
 		"an old token":  {problemOf(v1alpha1.ReasonTokenExpired, "store a new one"), creds, no, v1alpha1.ReasonTokenExpired, "", "Failed", nil},
-		"all Secrets":   {nil, creds, yes, v1alpha1.ReasonCredentialsReady, v1alpha1.ReasonReady, "Current", nil},
-		"a pod":         {nil, workload, yes, v1alpha1.ReasonWorkloadAvailable, v1alpha1.ReasonReady, "Current", nil},
-		"no pod yet":    {podless(func(*observation) {}), workload, no, v1alpha1.ReasonWorkloadUnavailable, "", "InProgress", []string{"wait"}},
+		"no right to Secrets": {func(_ *testing.T, o *observation) {
+			o.applied.err = apierrors.NewForbidden(schema.GroupResource{}, "telegram", errors.New("no"))
+			o.creds = o.lastCredentials(o.applied.err)
+		}, creds, no, v1alpha1.ReasonSecretUnreadable, v1alpha1.ReasonApplyFailed, "InProgress", []string{"give it the rights of its role"}},
+		"all Secrets": {nil, creds, yes, v1alpha1.ReasonCredentialsReady, v1alpha1.ReasonReady, "Current", nil},
+		"a pod":       {nil, workload, yes, v1alpha1.ReasonWorkloadAvailable, v1alpha1.ReasonReady, "Current", nil},
+		"no pod yet":  {podless(func(*observation) {}), workload, no, v1alpha1.ReasonWorkloadUnavailable, "", "InProgress", []string{"wait"}},
 		"no Deployment": {podless(func(o *observation) {
 			o.deployment = nil
 			o.creds.fail(&problem{v1alpha1.ReasonSecretNotFound, "create it"})

@@ -71,9 +71,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := r.keepCredentials(ctx, o, remembered); err != nil {
-		return ctrl.Result{}, err
-	}
+	r.keepCredentials(ctx, o, remembered)
 	if err := r.applyChildren(ctx, o); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -81,9 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, nil
 	}
 	record(r.Recorder, &bridge, o.creds.events)
-	if err := r.lookAtPods(ctx, o); err != nil {
-		return ctrl.Result{}, err
-	}
+	o.applied.err = errors.Join(o.applied.err, r.lookAtPods(ctx, o))
 	due, err := r.writeStatus(ctx, &bridge, o, remembered)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -107,8 +103,8 @@ func (r *Reconciler) applyChildren(ctx context.Context, o *observation) error {
 	return nil
 }
 
-// children are what a bridge is to have. An invalid spec changes nothing of a bot that runs, and the first bot is
-// started only with credentials that are ready: before, its pod could not even be created.
+// children are what a bridge is to have. Neither an invalid spec changes anything of a bot that runs, nor one that refers to
+// what a new pod could not mount; and the first bot is started only with credentials that are ready.
 func (r *Reconciler) children(o *observation) ([]child, error) {
 	b := o.bridge
 	key := client.ObjectKey{Namespace: b.Namespace, Name: v1alpha1.BotName(b.Name)}
@@ -118,7 +114,7 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 		declare(key, &rbacv1.RoleBinding{}, buildRoleBinding(b)),
 		declare(key, &coordinationv1.Lease{}, buildLease(b)),
 	}
-	if o.invalid != nil {
+	if o.invalid != nil || (o.deployment != nil && o.creds.unmounted && !suspended(b)) {
 		return list, nil
 	}
 	list = append(list, declare(key, &networkingv1.NetworkPolicy{}, buildNetworkPolicy(b, r.APIServerPorts)))

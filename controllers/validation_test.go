@@ -56,8 +56,15 @@ const (
 	msgToken   = "url must not carry the token: put the token into a Secret and name it in credentials.jwt"
 	msgAdmin   = "adminURL must be an http:// or https:// address"
 	msgPing    = "pingInterval must be between 1s and 5m"
-	msgOneJWT  = "jwt needs exactly one of signingKeySecretRef (the operator mints the token) and tokenSecretRef (a ready token)"
-	msgMinted  = "jwt.algorithm, issuer, subject, audience, ttl and renewBefore describe a token that the operator mints: remove them, or use signingKeySecretRef"
+	msgOneJWT  = "jwt needs exactly one of signingKeySecretRef (the operator mints tokens with your key), generate (with a key of its own) and tokenSecretRef (a ready token)"
+	msgMinted  = "jwt.algorithm, issuer, subject, audience, ttl and renewBefore describe a token that the operator mints: remove them, or use signingKeySecretRef or generate"
+	msgPairs   = "jwt.generate makes key pairs: algorithm must be ES256, RS256 or EdDSA"
+	msgOneHMAC = "hmac needs exactly one of secretRef (your key) and generate (the operator makes and rotates it)"
+	msgOverlap = "hmac.overlap must not be shorter than messageTTL: frames signed with the key before may still be on their way"
+	msgLongest = "hmac.overlap must be at most 8760h"
+	msgEvery   = "rotateEvery must be between 1m and 87600h"
+	msgOften   = "hmac.generate.rotateEvery must be longer than hmac.overlap (24h unless given)"
+	msgSize    = "size must be more than 0, such as 1Gi"
 	msgRenew   = "jwt.renewBefore must be shorter than jwt.ttl (24h unless given)"
 	msgTTL     = "jwt.ttl must be between 1m and 8760h"
 	msgRenew10 = "jwt.renewBefore must be at least 10s"
@@ -69,6 +76,20 @@ const (
 	msgStorage = "storage needs exactly one of persistentVolumeClaim and ephemeral"
 	msgClass   = "storageClassName cannot change once the volume exists: delete and re-create the claim to move"
 )
+
+func hmacSpec(change func(*v1alpha1.HMACSpec)) func(*v1alpha1.FeedbackBridge) {
+	return inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { change(&s.Credentials.HMAC) })
+}
+
+func generated(every v1alpha1.Duration) *v1alpha1.GenerateSpec {
+	return &v1alpha1.GenerateSpec{RotateEvery: every}
+}
+
+func volumeSize(size string) func(*v1alpha1.FeedbackBridge) {
+	return inSpec(func(s *v1alpha1.FeedbackBridgeSpec) {
+		s.Storage.PersistentVolumeClaim = &v1alpha1.VolumeClaimSpec{Size: new(resource.MustParse(size))}
+	})
+}
 
 func wrongSpecs() map[string]wrongSpec {
 	other := &v1alpha1.SecretKeyRef{Name: "site", Key: "token"}
@@ -97,11 +118,24 @@ func wrongSpecs() map[string]wrongSpec {
 		"an algorithm for a ready token": {jwtSpec(func(j *v1alpha1.JWTSpec) {
 			*j = v1alpha1.JWTSpec{TokenSecretRef: other, Algorithm: v1alpha1.JWTAlgorithmRS256}
 		}), msgMinted, false},
-		"renewed before it is minted":   {jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL, j.RenewBefore = "1h", "1h" }), msgRenew, false},
-		"renewed a day ahead of 24h":    {jwtSpec(func(j *v1alpha1.JWTSpec) { j.RenewBefore = "24h" }), msgRenew, false},
-		"a short ttl":                   {jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL = "59s" }), msgTTL, false},
-		"a long ttl":                    {jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL = "8761h" }), msgTTL, false},
-		"a short renewBefore":           {jwtSpec(func(j *v1alpha1.JWTSpec) { j.RenewBefore = "9s" }), msgRenew10, false},
+		"renewed before it is minted": {jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL, j.RenewBefore = "1h", "1h" }), msgRenew, false},
+		"renewed a day ahead of 24h":  {jwtSpec(func(j *v1alpha1.JWTSpec) { j.RenewBefore = "24h" }), msgRenew, false},
+		"a short ttl":                 {jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL = "59s" }), msgTTL, false},
+		"a long ttl":                  {jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL = "8761h" }), msgTTL, false},
+		"a short renewBefore":         {jwtSpec(func(j *v1alpha1.JWTSpec) { j.RenewBefore = "9s" }), msgRenew10, false},
+		"three sources of tokens":     {jwtSpec(func(j *v1alpha1.JWTSpec) { j.TokenSecretRef, j.Generate = other, generated("") }), msgOneJWT, false},
+		"pairs of a shared secret": {jwtSpec(func(j *v1alpha1.JWTSpec) {
+			*j = v1alpha1.JWTSpec{Generate: generated(""), Algorithm: v1alpha1.JWTAlgorithmHS256}
+		}), msgPairs, false},
+		"signing keys for a second":     {jwtSpec(func(j *v1alpha1.JWTSpec) { *j = v1alpha1.JWTSpec{Generate: generated("1s")} }), msgEvery, false},
+		"no HMAC key at all":            {hmacSpec(func(s *v1alpha1.HMACSpec) { *s = v1alpha1.HMACSpec{Overlap: "24h"} }), msgOneHMAC, false},
+		"two HMAC keys":                 {hmacSpec(func(s *v1alpha1.HMACSpec) { s.Generate = generated("") }), msgOneHMAC, false},
+		"no time for frames on the way": {hmacSpec(func(s *v1alpha1.HMACSpec) { s.Overlap = "44s" }), msgOverlap, false},
+		"an overlap beyond a year":      {hmacSpec(func(s *v1alpha1.HMACSpec) { s.Overlap = "8761h" }), msgLongest, false},
+		"HMAC keys for eleven years":    {hmacSpec(func(s *v1alpha1.HMACSpec) { *s = v1alpha1.HMACSpec{Generate: generated("96360h")} }), msgEvery, false},
+		"rotated within the overlap":    {hmacSpec(func(s *v1alpha1.HMACSpec) { *s = v1alpha1.HMACSpec{Generate: generated("24h")} }), msgOften, false},
+		"a volume of no size":           {volumeSize("0"), msgSize, false},
+		"a volume of less than none":    {volumeSize("-1Gi"), msgSize, false},
 		"a short messageTTL":            {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Credentials.HMAC.MessageTTL = "4s" }), msgMessage, true},
 		"a long messageTTL":             {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Credentials.HMAC.MessageTTL = "61m" }), msgMessage, true},
 		"http for the Bot API":          {apiURL("http://bot-api.example"), msgHTTPS, true},
@@ -203,6 +237,15 @@ func TestGoodSpecsAreAccepted(t *testing.T) {
 		"a Bot API server of one's own": inSpec(func(s *v1alpha1.FeedbackBridgeSpec) {
 			s.Telegram.APIURL, s.Telegram.AllowInsecure = "http://127.0.0.1:8081/prefix", new(true)
 		}),
+		"generated keys": inSpec(func(s *v1alpha1.FeedbackBridgeSpec) {
+			s.Credentials = v1alpha1.CredentialsSpec{
+				HMAC: v1alpha1.HMACSpec{Generate: generated("1441m")},
+				JWT:  v1alpha1.JWTSpec{Generate: generated("1m"), Algorithm: v1alpha1.JWTAlgorithmEdDSA, TTL: "1m"},
+			}
+		}),
+		"the shortest overlap":   hmacSpec(func(s *v1alpha1.HMACSpec) { s.Overlap, s.MessageTTL = "5s", "5s" }),
+		"a byte of a volume":     volumeSize("1"),
+		"a fraction of a volume": volumeSize("0.5Gi"),
 		"no limit":               chatLimit(v1alpha1.RateLimit{Messages: new(int32(0)), Window: "100ms"}),
 		"renewed at the end":     jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL, j.RenewBefore = "1m", "10s" }),
 		"a short ttl alone":      jwtSpec(func(j *v1alpha1.JWTSpec) { j.TTL = "1h" }),
@@ -318,7 +361,7 @@ func TestDefaultsEqualTheCRDs(t *testing.T) {
 // The samples are objects that the API server accepts, in a bridge's namespace.
 func TestSamplesAreAccepted(t *testing.T) {
 	h := newHarness(t)
-	for _, file := range []string{"secrets.yaml", "feedbackbridge_v1alpha1_feedbackbridge.yaml"} {
+	for _, file := range []string{"secrets.yaml", "feedbackbridge_v1alpha1_feedbackbridge.yaml", "feedbackbridge_v1alpha1_generated.yaml"} {
 		text, err := os.ReadFile(filepath.Join("..", "config", "samples", file))
 		h.must(err)
 		for _, document := range strings.Split(string(text), "\n---\n") {
@@ -331,7 +374,9 @@ func TestSamplesAreAccepted(t *testing.T) {
 		}
 	}
 	h.run()
-	h.condition("shop", v1alpha1.ConditionCredentialsReady, metav1.ConditionTrue, v1alpha1.ReasonCredentialsReady)
+	for _, name := range []string{"shop", "shop-generated"} {
+		h.condition(name, v1alpha1.ConditionCredentialsReady, metav1.ConditionTrue, v1alpha1.ReasonCredentialsReady)
+	}
 }
 
 // What the API server cannot check, such as a time zone, the operator says in the status.
@@ -343,6 +388,9 @@ func TestTheOperatorChecksWhatTheCRDCannot(t *testing.T) {
 		"a time zone that does not exist": func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.TimeZone = "Mars/Olympus" },
 		"a port that does not exist":      func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.URL = "wss://shop.example:99999/ws" },
 		"a Secret named as the bot's own": func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.TokenSecretRef.Name = "shop-bot" },
+		"a Secret named as the site's":    func(s *v1alpha1.FeedbackBridgeSpec) { s.Credentials.SiteSecretName = "site" },
+		"the site's named as the bot's":   func(s *v1alpha1.FeedbackBridgeSpec) { s.Credentials.SiteSecretName = "shop-bot" },
+		"the site's named as the keys'":   func(s *v1alpha1.FeedbackBridgeSpec) { s.Credentials.SiteSecretName = "shop-signing" },
 	} {
 		var before, after corev1.ConfigMap
 		h.must(h.get("shop-bot", &before))

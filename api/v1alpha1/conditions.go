@@ -56,6 +56,9 @@ const (
 	ReasonSecretKeyNotFound = "SecretKeyNotFound"
 	// ReasonSecretMalformed: a referenced Secret's value is not what it should be. Store what the message asks for.
 	ReasonSecretMalformed = "SecretMalformed"
+	// ReasonSecretUnreadable: the API server does not let the operator read a Secret. Give it the rights of its role in the bridge's
+	// namespace; the message has the API server's words.
+	ReasonSecretUnreadable = "SecretUnreadable"
 	// ReasonTokenExpired: the token for the site has expired. Store a new one, or the key that the operator renews it with.
 	ReasonTokenExpired = "TokenExpired"
 )

@@ -27,6 +27,7 @@ type VolumeClaimSpec struct {
 	// size is the size of the volume; it may grow where the storage class allows it.
 	// +optional
 	// +kubebuilder:default="1Gi"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) > 0 : quantity(string(self)).isGreaterThan(quantity('0'))",message="size must be more than 0, such as 1Gi"
 	Size *resource.Quantity `json:"size,omitempty"`
 
 	// storageClassName is the storage class; the cluster's default unless given.

@@ -101,6 +101,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.FeedbackBridgeStatus
+      default:
+        observedGeneration: -1
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.FeedbackBridgeSpec
   map:
     fields:

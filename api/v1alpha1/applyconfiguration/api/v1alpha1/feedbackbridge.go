@@ -24,7 +24,8 @@ type FeedbackBridgeApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is what the bridge should be.
 	Spec *FeedbackBridgeSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what was last observed of the bridge.
+	// status is what was last observed of the bridge. Until the operator first looks at it, observedGeneration is -1, so that
+	// tools which wait (kstatus) know that there is more to come.
 	Status *FeedbackBridgeStatusApplyConfiguration `json:"status,omitempty"`
 }
 
