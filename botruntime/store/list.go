@@ -78,13 +78,13 @@ func ListTickets(ctx context.Context, dir string, filter Filter) (list TicketLis
 		return list, fmt.Errorf("begin to read %s: %w", fileName, err)
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	const passes = ` FROM tickets WHERE ? IN ('', state)`
-	if err := tx.QueryRowContext(ctx, `SELECT count(*)`+passes, filter.State).Scan(&list.Total); err != nil {
+	const from = ` FROM tickets WHERE ? IN ('', state)`
+	if err := tx.QueryRowContext(ctx, `SELECT count(*)`+from, filter.State).Scan(&list.Total); err != nil {
 		return list, fmt.Errorf("count tickets: %w", err)
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT name, coalesce(feedback_id, 0), state, status,
 		coalesce(data ->> 'category', ''), received_at, coalesce(settled_at, 0), coalesce(chat_id, 0),
-		coalesce(message_id, 0), failure`+passes+` ORDER BY id DESC LIMIT ?`, filter.State, filter.Limit)
+		coalesce(message_id, 0), failure`+from+` ORDER BY id DESC LIMIT ?`, filter.State, filter.Limit)
 	if err != nil {
 		return list, fmt.Errorf("list tickets: %w", err)
 	}

@@ -182,7 +182,7 @@ func TestRotateSaysWhatItWaitedForWhenTheTimeIsOver(t *testing.T) {
 	})
 	defer stop()
 	out, err := p.run("rotate", "shop", "--wait", "--timeout", "2s")
-	if err == nil || !strings.Contains(err.Error(), "not done within 2s; HMAC key: Published: waiting for the site to sign with key 3333cccc…") {
+	if err == nil || !strings.Contains(err.Error(), "not done within 2s, and the rotation goes on; HMAC key: Published: waiting for the site to sign with key 3333cccc…") {
 		t.Errorf("got %v", err)
 	}
 	wants(t, "rotate --wait", out, "HMAC key: Published")

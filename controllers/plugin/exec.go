@@ -121,6 +121,7 @@ type upgrade struct {
 	conn   *websocket.Conn
 }
 
+// RoundTrip makes the WebSocket's handshake of the request.
 func (u *upgrade) RoundTrip(req *http.Request) (*http.Response, error) {
 	address := *req.URL
 	address.Scheme = map[string]string{"https": "wss", "http": "ws"}[address.Scheme]

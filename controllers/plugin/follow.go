@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"cmp"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,7 +25,6 @@ type follower struct {
 	before *v1alpha1.FeedbackBridge // as it was before the rotation was asked for
 	value  string                   // of the annotation
 	plan   plan
-	forced bool
 
 	handled  bool
 	said     map[string]string // the last line about each thing
@@ -56,7 +56,7 @@ func (f *follower) look(b *v1alpha1.FeedbackBridge) (news []string, state follow
 		}
 		was := rotationsOf(f.before)[i].status
 		text := r.name + ": " + phaseSentence(r)
-		if f.isRefused(was, r.status) {
+		if isRefused(was, r.status) {
 			refused = append(refused, text)
 			if len(f.plan.rotates) > 1 {
 				say(r.name, r.name+": not begun anew, for a rotation runs already")
@@ -88,11 +88,13 @@ func (f *follower) look(b *v1alpha1.FeedbackBridge) (news []string, state follow
 	return news, followDone
 }
 
-// isRefused tells a rotation that was not begun: one was under way, and it is the same still, or its end.
-func (f *follower) isRefused(was, is v1alpha1.RotationStatus) bool {
-	busy := was.Phase != "" && was.Phase != v1alpha1.RotationStable
-	return busy && !f.forced && (is.NextKeyID == was.NextKeyID || is.NextKeyID == "" && is.CurrentKeyID == was.NextKeyID)
+// isRefused tells a rotation that was not begun, forced or not: one was under way, and no newer key is there since.
+func isRefused(was, is v1alpha1.RotationStatus) bool {
+	return was.Phase != "" && was.Phase != v1alpha1.RotationStable && newest(is) == newest(was)
 }
+
+// newest is the key that was made last.
+func newest(r v1alpha1.RotationStatus) string { return cmp.Or(r.NextKeyID, r.CurrentKeyID) }
 
 // isReplaced tells whether a key that was made since is the one in use.
 func isReplaced(was, is v1alpha1.RotationStatus) bool {

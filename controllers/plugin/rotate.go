@@ -79,7 +79,7 @@ func (s *session) rotate(ctx context.Context, name string, o rotateOptions) erro
 		_, err := fmt.Fprintf(s.out, "See how it goes: kubectl feedbackbridge status %s -n %s\n", name, s.namespace)
 		return err
 	}
-	return s.follow(ctx, &follower{before: before, value: value, plan: p, forced: o.force}, o.timeout)
+	return s.follow(ctx, &follower{before: before, value: value, plan: p}, o.timeout)
 }
 
 // annotate changes the one annotation, whatever else happens to the object meanwhile.
@@ -124,7 +124,10 @@ func (s *session) follow(ctx context.Context, f *follower, timeout time.Duration
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("not done within %s; %s", timeout, f.waitsFor)
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return errors.New("interrupted, and the rotation goes on; " + f.waitsFor)
+			}
+			return fmt.Errorf("not done within %s, and the rotation goes on; %s", timeout, f.waitsFor)
 		}
 	}
 }
@@ -142,5 +145,5 @@ func (s *session) refusal(ctx context.Context, b *v1alpha1.FeedbackBridge, f *fo
 			}
 		}
 	}
-	return "refused: a rotation runs already (" + f.waitsFor + "); --force begins another one"
+	return "refused: a rotation runs already (" + f.waitsFor + "); --force begins another one where there is room for its key"
 }

@@ -85,7 +85,6 @@ var (
 func TestARotationIsFollowedToItsEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		before v1alpha1.RotationStatus
-		forced bool
 		looks  []glance
 	}{
 		"phase by phase": {before: stableA, looks: []glance{
@@ -117,11 +116,17 @@ func TestARotationIsFollowedToItsEnd(t *testing.T) {
 			{hmac: phase(v1alpha1.RotationStaged, "bbbb", "cccc", ""), handled: true, renewed: true,
 				says: []string{"HMAC key: Staged: waiting for the bot to accept key cccc", saysToken}, waits: "cccc"},
 		}},
-		"forced": {before: publishedB, forced: true, looks: []glance{
+		"forced": {before: publishedB, looks: []glance{
 			{hmac: stagedC, handled: true, renewed: true, says: []string{"HMAC key: Staged: waiting for the bot to accept key cccc", saysToken}, waits: "cccc"},
 			{hmac: adoptedC, handled: true, renewed: true, says: []string{"HMAC key: Adopted: key cccc is in use; key aaaa is accepted until 2026-11-22T13:00:00Z"}, state: followDone},
 		}},
-		"forced, and the site adopts the superseded key first": {before: publishedB, forced: true, looks: []glance{
+		"forced, where there is no room": {before: adoptedB, looks: []glance{
+			{hmac: adoptedB, handled: true, state: followRefused},
+		}},
+		"forced, and seen only at its end": {before: adoptedB, looks: []glance{
+			{hmac: adoptedC, handled: true, renewed: true, says: []string{"HMAC key: Adopted: key cccc is in use; key aaaa is accepted until 2026-11-22T13:00:00Z", saysToken}, state: followDone},
+		}},
+		"forced, and the site adopts the superseded key first": {before: publishedB, looks: []glance{
 			{hmac: phase(v1alpha1.RotationPublished, "bbbb", "cccc", "aaaa"), handled: true, renewed: true,
 				says: []string{"HMAC key: Published: waiting for the site to sign with key cccc", saysToken}, waits: "cccc"},
 		}},
@@ -143,7 +148,7 @@ func TestARotationIsFollowedToItsEnd(t *testing.T) {
 				return &b
 			}
 			before := bridge(glance{hmac: c.before})
-			f := &follower{before: before, value: "now", plan: planRotation(before), forced: c.forced}
+			f := &follower{before: before, value: "now", plan: planRotation(before)}
 			for i, l := range c.looks {
 				says, state := f.look(bridge(l))
 				if diff := cmp.Diff(l.says, says); diff != "" || state != l.state || !strings.Contains(f.waitsFor, l.waits) {
