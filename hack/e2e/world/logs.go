@@ -36,7 +36,7 @@ func (w *World) checkLogs() {
 		holds string // what shows that it is the right one
 		args  []string
 	}{
-		{"connected to the site", bot},
+		{w.BotLogHolds, bot},
 		{"", append(bot, "--previous")}, // only after a restart
 		{"leader", []string{"-n", OperatorNamespace, "logs", "-l", "app.kubernetes.io/name=feedbackbridge-operator", "--tail=-1"}},
 		{"kind: Event", []string{"-n", w.Namespace, "get", "events", "-o", "yaml"}},

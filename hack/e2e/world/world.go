@@ -47,6 +47,8 @@ type World struct {
 	SigningKey, HMACKey, Token string
 	// Bridge is the manifest until Apply, then the object as WaitCondition last saw it.
 	Bridge *v1alpha1.FeedbackBridge
+	// BotLogHolds is what shows that it is the bot's log that is searched for secrets; "" where no bot may have started.
+	BotLogHolds string
 	// Confidential is every value that no log may show, and what it is.
 	Confidential map[string]string
 }
@@ -58,7 +60,7 @@ func New(t *testing.T) *World {
 	w := &World{
 		T: t, Namespace: "e2e-" + id, Name: "shop-" + id,
 		SigningKey: "signing-" + rand.Text(), HMACKey: "hmac-" + rand.Text(),
-		Token: "123456:TEST-" + rand.Text(), Confidential: map[string]string{"eyJ": "a JWT", SecretText: "a message's text"},
+		Token: "123456:TEST-" + rand.Text(), BotLogHolds: "connected to the site", Confidential: map[string]string{"eyJ": "a JWT", SecretText: "a message's text"},
 	}
 	w.Telegram = telegram.New(telegram.Config{Token: w.Token})
 	if err := w.Telegram.AddChat(telegram.Chat{ID: Group, Type: telegram.Supergroup, Title: "Support", BotStatus: telegram.Administrator}); err != nil {
