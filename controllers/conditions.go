@@ -54,6 +54,7 @@ func computeConditions(o *observation) []metav1.Condition {
 	set(v1alpha1.ConditionWorkloadAvailable, workload)
 	set(v1alpha1.ConditionSiteConnected, site)
 	set(v1alpha1.ConditionTelegramReachable, telegram)
+	present(v1alpha1.ConditionRotationOverdue, overdueVerdict(o))
 	return out
 }
 
@@ -62,6 +63,14 @@ func credentialsVerdict(o *observation) verdict {
 		return verdict{metav1.ConditionFalse, p.reason, p.message}
 	}
 	return verdict{metav1.ConditionTrue, v1alpha1.ReasonCredentialsReady, "Every referenced Secret is there and well-formed."}
+}
+
+// overdueVerdict stands beside the others: a bridge whose site keeps to its old key works.
+func overdueVerdict(o *observation) verdict {
+	if p := o.creds.overdueProblem(); p != nil {
+		return verdict{metav1.ConditionTrue, p.reason, p.message}
+	}
+	return absent
 }
 
 var suspendedVerdict = verdict{metav1.ConditionFalse, v1alpha1.ReasonSuspended, "The bot is stopped: set spec.suspend to false to go on."}
