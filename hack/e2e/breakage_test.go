@@ -32,12 +32,13 @@ const breakageDeadline = 150 * time.Second
 // breakage is one thing that is wrong with a bridge or its world, and what `kubectl describe` says of it.
 type breakage struct {
 	what string
-	// before spoils the world before the bridge is made, after once the bridge is Ready. One of them is given.
+	// before spoils the world before the bridge is made, after once the bridge is Ready.
 	before, after func(*world.World)
-	// condition is the one nearest to the cause. Ready has its reason and message unless ready is another reason.
-	condition, reason, ready string
-	unknown                  bool // the condition is Unknown instead of False
-	// result is what kstatus makes of it: InProgress or Failed.
+	// condition is the one nearest to the cause. Ready repeats its reason and message.
+	condition, reason string
+	// status is the condition's, False unless given. Where it is True, the bridge works, and Ready stays so.
+	status metav1.ConditionStatus
+	// result is what kstatus makes of it.
 	result string
 	// mend are words of the message that tell what to do, in their order.
 	mend []string
@@ -89,22 +90,22 @@ func (b *breakage) produce(t *testing.T) told {
 	w.BotLogHolds = ""
 	if b.before != nil {
 		b.before(w)
-		if err := world.Cluster.Create(t.Context(), w.Bridge); err != nil {
-			t.Fatalf("create the bridge: %v", err)
-		}
-	} else {
+	}
+	if b.after != nil {
 		w.Apply()
 		b.after(w)
+	} else if err := world.Cluster.Create(t.Context(), w.Bridge); err != nil {
+		t.Fatalf("create the bridge: %v", err)
 	}
-	status := metav1.ConditionFalse
-	if b.unknown {
-		status = metav1.ConditionUnknown
+	if b.status == "" {
+		b.status = metav1.ConditionFalse
 	}
-	took := w.WaitCondition(b.condition, status, b.reason, breakageDeadline)
-	if b.ready == "" {
-		b.ready = b.reason
+	took := w.WaitCondition(b.condition, b.status, b.reason, breakageDeadline)
+	if b.status == metav1.ConditionTrue {
+		w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, "", 0)
+	} else {
+		took += w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, b.reason, breakageDeadline)
 	}
-	took += w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, b.ready, breakageDeadline)
 	c := meta.FindStatusCondition(w.Bridge.Status.Conditions, b.condition)
 	if c == nil || c.Reason != b.reason {
 		t.Fatalf("%s did not stay as it was: %+v", b.condition, w.Bridge.Status.Conditions)

@@ -7,6 +7,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,7 @@ const (
 
 	inProgress = "InProgress"
 	failed     = "Failed"
+	current    = "Current"
 )
 
 // breakages are the rows of the table. The last ones, which Go runs first, take longest.
@@ -74,8 +76,14 @@ func workloadBreakages() []breakage {
 		{what: "The bot crashes", before: func(w *world.World) { w.Bridge.Spec.Runtime.Image = "docker.io/library/feedbackbridge-operator:dev" },
 			condition: workload, reason: v1alpha1.ReasonCrashing, result: inProgress,
 			mend: []string{"look at its log", "logs --previous", "exit code"}},
+		{what: "The site does not take up a new HMAC key", before: func(w *world.World) {
+			w.Bridge.Spec.Credentials.HMAC.MessageTTL, w.Bridge.Spec.Credentials.HMAC.Overlap = "5s", "5s"
+			keepSending(w)
+		}, after: func(w *world.World) { w.Secret("hmac", "key", "the next hmac key") },
+			condition: v1alpha1.ConditionRotationOverdue, status: metav1.ConditionTrue, reason: v1alpha1.ReasonSiteKeyNotAdopted, result: current,
+			mend: []string{"goes on signing with", "let the site load the new key", `Secret "hmac"`}},
 		{what: "The bot falls silent: its pod no longer reaches the API server", after: cutFromAPIServer,
-			condition: site, reason: v1alpha1.ReasonHeartbeatStale, unknown: true, result: inProgress,
+			condition: site, reason: v1alpha1.ReasonHeartbeatStale, status: metav1.ConditionUnknown, result: inProgress,
 			mend: []string{"has not reported since", "look at its log", "kubectl -n", "reaches the API server"}},
 	}
 }
@@ -251,6 +259,29 @@ func pollToo(w *world.World) {
 			if err != nil && ctx.Err() == nil {
 				w.T.Errorf("poll: %v", err)
 				return
+			}
+		}
+	}()
+	w.T.Cleanup(func() { cancel(); <-done })
+}
+
+// keepSending has the site send a feedback every second until the test ends.
+func keepSending(w *world.World) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for id := 1; ; id++ {
+			if _, err := w.Site.SendOut(simsite.Outgoing{Data: fmt.Appendf(nil, `{"feedback_id":%d,"category":"bug","message":"again"}`, id)}); err != nil {
+				w.T.Errorf("send: %v", err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
 			}
 		}
 	}()
