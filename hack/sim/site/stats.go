@@ -60,6 +60,13 @@ func (s *Server) Stats() Stats {
 	return out
 }
 
+// Connected is whether a connection is open. It is cheap, unlike Stats.
+func (s *Server) Connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns) > 0
+}
+
 // counts is Stats without latencies.
 func (s *Server) counts() Stats {
 	s.mu.Lock()
