@@ -61,23 +61,30 @@ const recordedUID = "00000000-0000-0000-0000-000000000000"
 // recordedBridge has names that no other has.
 func recordedBridge() *bridge { return &bridge{namespace: "load-99999", name: "bridge-99999"} }
 
+// floor is how long the bare client took, and how much CPU time the API server for it.
+type floor struct{ took, serverCPU time.Duration }
+
 // measureFloor is how long a bare client takes to write what the operator writes, for as many bridges.
-func measureFloor(ctx context.Context, o options, dir string, children []applied) (took time.Duration, err error) {
+func measureFloor(ctx context.Context, o options, dir string, children []applied) (f floor, err error) {
 	p, err := startPlane(ctx, dir, "Metadata")
 	if err != nil {
-		return 0, err
+		return f, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
 	bridges := nameBridges(o.bridges, o.namespaces)
 	progress("floor: creating %d bridges", o.bridges)
 	if err := create(ctx, p, bridges, o.others); err != nil {
-		return 0, err
+		return f, err
 	}
 	api, err := bareClient(p.account)
 	if err != nil {
-		return 0, err
+		return f, err
 	}
 	progress("floor: writing their %d children", o.bridges*len(children))
+	cpu, err := p.cpu(ctx)
+	if err != nil {
+		return f, err
+	}
 	start := time.Now()
 	err = each(ctx, len(bridges), o.inFlight, func(ctx context.Context, i int) error {
 		for _, child := range children {
@@ -88,12 +95,17 @@ func measureFloor(ctx context.Context, o options, dir string, children []applied
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return f, err
 	}
-	took = time.Since(start)
-	progress("floor: %s", took)
+	f.took = time.Since(start)
+	progress("floor: %s", f.took)
+	after, err := p.cpu(ctx)
+	if err != nil {
+		return f, err
+	}
+	f.serverCPU = after - cpu
 	_, err = p.requests.waitUntil(ctx, "the floor's objects exist", func(t tally) bool { return t.created == o.bridges*len(children) })
-	return took, err
+	return f, err
 }
 
 // bareClient talks as the operator's client does: protocol buffers, no limit of its own.

@@ -101,7 +101,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("measure the bare client again: %w", err)
 	}
-	r.floors = []time.Duration{before, after}
+	r.floors = []floor{before, after}
 	return r.print(os.Stdout)
 }
 

@@ -24,11 +24,16 @@ func measureOperator(ctx context.Context, o options, dir string, children int, r
 		return err
 	}
 	log := filepath.Join(dir, "operator.log")
+	cpu, err := p.cpu(ctx)
+	if err != nil {
+		return err
+	}
 	op, err := startOperator(o, p, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, op.stop()) }()
+	r.serverCPU = -cpu
 	if err := measureStart(ctx, o, p, op, children, r); err != nil {
 		return err
 	}
@@ -67,6 +72,16 @@ func measureStart(ctx context.Context, o options, p *plane, op *operator, childr
 	}
 	r.created = made.lastCreated.Sub(op.started)
 	progress("operator: %s", r.created)
+	cpu, err := p.cpu(ctx)
+	if err != nil {
+		return err
+	}
+	own, err := op.scrape(ctx)
+	if err != nil {
+		return err
+	}
+	r.serverCPU += cpu
+	r.ownCPU = time.Duration(own.values[cpuSeconds] * float64(time.Second))
 	quietened, err := p.requests.waitQuiet(ctx, quiet)
 	if err != nil {
 		return err
@@ -114,7 +129,7 @@ func measureSettled(ctx context.Context, o options, p *plane, op *operator, r *r
 	if err != nil {
 		return err
 	}
-	first, _, _, err := op.scrape(ctx)
+	first, err := op.scrape(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,12 +139,11 @@ func measureSettled(ctx context.Context, o options, p *plane, op *operator, r *r
 		return ctx.Err()
 	case <-time.After(o.settled):
 	}
-	last, _, _, err := op.scrape(ctx)
+	last, err := op.scrape(ctx)
 	if err != nil {
 		return err
 	}
-	const cpu = "process_cpu_seconds_total"
-	r.settledCPU = (last[cpu] - first[cpu]) / time.Since(start).Seconds()
+	r.settledCPU = (last.values[cpuSeconds] - first.values[cpuSeconds]) / time.Since(start).Seconds()
 	after, err := p.requests.seen()
 	if err != nil {
 		return err
@@ -139,11 +153,11 @@ func measureSettled(ctx context.Context, o options, p *plane, op *operator, r *r
 		return err
 	}
 	for range 5 {
-		_, took, size, err := op.scrape(ctx)
+		s, err := op.scrape(ctx)
 		if err != nil {
 			return err
 		}
-		r.scrapes, r.scrapeSize = append(r.scrapes, took), size
+		r.scrapes, r.scrapeSize = append(r.scrapes, s.took), s.size
 	}
 	return nil
 }
@@ -158,9 +172,9 @@ func measureRestart(ctx context.Context, o options, p *plane, op *operator, r *r
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		s, _, _, err := op.scrape(ctx)
-		looked := int(s["controller_runtime_reconcile_total"]) >= o.bridges &&
-			s["workqueue_depth"] == 0 && s["controller_runtime_active_workers"] == 0
+		s, err := op.scrape(ctx)
+		looked := int(s.values["controller_runtime_reconcile_total"]) >= o.bridges &&
+			s.values["workqueue_depth"] == 0 && s.values["controller_runtime_active_workers"] == 0
 		if err == nil && looked {
 			break
 		}

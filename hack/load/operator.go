@@ -6,13 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -71,40 +69,9 @@ func (op *operator) stop() error {
 	return errors.Join(err, op.log.Close())
 }
 
-// samples are a scrape's values by metric name, summed over labels.
-type samples map[string]float64
-
-// scrape reads the operator's metrics, and measures how long that takes and how large they are.
-func (op *operator) scrape(ctx context.Context) (s samples, took time.Duration, size int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, op.metrics, nil)
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	start := time.Now()
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	took = time.Since(start)
-	if err != nil {
-		return nil, 0, 0, fmt.Errorf("read the operator's metrics: %w", err)
-	}
-	s = samples{}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if strings.HasPrefix(line, "#") || len(fields) < 2 {
-			continue
-		}
-		name, _, _ := strings.Cut(fields[0], "{")
-		value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
-		if err != nil {
-			return nil, 0, 0, fmt.Errorf("read the operator's metric %s: %w", name, err)
-		}
-		s[name] += value
-	}
-	return s, took, len(text), nil
+// scrape reads the operator's metrics.
+func (op *operator) scrape(ctx context.Context) (scrape, error) {
+	return scrapeMetrics(ctx, http.DefaultClient, op.metrics)
 }
 
 // memory is what a process has: the live heap as the garbage collector last found it, and what is resident.
@@ -117,15 +84,15 @@ func (op *operator) memory(ctx context.Context) (memory, error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for seen := false; ; {
-		s, _, _, err := op.scrape(ctx)
+		s, err := op.scrape(ctx)
 		switch {
 		case err != nil && time.Since(op.started) > time.Minute:
 			return memory{}, err
 		case err != nil: // it still starts
 		case !seen:
-			first, seen = s[collections], true
-		case s[collections] >= first+2:
-			return memory{heap: s["go_gc_heap_live_bytes"], rss: s["process_resident_memory_bytes"]}, nil
+			first, seen = s.values[collections], true
+		case s.values[collections] >= first+2:
+			return memory{heap: s.values["go_gc_heap_live_bytes"], rss: s.values["process_resident_memory_bytes"]}, nil
 		}
 		select {
 		case <-ctx.Done():

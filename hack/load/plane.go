@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -38,6 +41,8 @@ type plane struct {
 	kubeconfig string
 	requests   *requests
 	stopAudit  func() error
+	// http is the admin's client, for the API server's own metrics.
+	http *http.Client
 }
 
 // auditPolicy notes what the operator's account does.
@@ -87,12 +92,21 @@ func (p *plane) stop() error {
 	return errors.Join(p.env.Stop(), p.stopAudit())
 }
 
+// cpu is the CPU time that the API server has used.
+func (p *plane) cpu(ctx context.Context) (time.Duration, error) {
+	s, err := scrapeMetrics(ctx, p.http, strings.TrimSuffix(p.account.Host, "/")+"/metrics")
+	return time.Duration(s.values[cpuSeconds] * float64(time.Second)), err
+}
+
 // open makes the clients and the operator's account.
 func (p *plane) open(ctx context.Context, config *rest.Config, dir string) error {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	var err error
 	if p.admin, err = client.NewWithWatch(config, client.Options{Scheme: controllers.Scheme()}); err != nil {
+		return err
+	}
+	if p.http, err = rest.HTTPClientFor(config); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(filepath.Join("config", "rbac", "role.yaml"))

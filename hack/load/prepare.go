@@ -106,7 +106,9 @@ func create(ctx context.Context, p *plane, bridges []*bridge, others int) error 
 }
 
 func (b *bridge) object() *v1alpha1.FeedbackBridge {
-	site := func(key string) *v1alpha1.SecretKeyRef { return &v1alpha1.SecretKeyRef{Name: b.name + "-site", Key: key} }
+	site := func(key string) *v1alpha1.SecretKeyRef {
+		return &v1alpha1.SecretKeyRef{Name: b.name + "-site", Key: key}
+	}
 	return &v1alpha1.FeedbackBridge{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: b.name},
 		Spec: v1alpha1.FeedbackBridgeSpec{

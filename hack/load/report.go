@@ -14,10 +14,12 @@ import (
 // report is all that was measured.
 type report struct {
 	o      options
-	floors []time.Duration
+	floors []floor
 	// created and quiet are from the operator's start until all children existed, and until the last write.
 	created, quiet time.Duration
-	startCalls     map[call]int
+	// serverCPU and ownCPU are what the API server and the operator used until then.
+	serverCPU, ownCPU time.Duration
+	startCalls        map[call]int
 	// botsUp is how long it took to start the simulated bots, ready from then to the last write.
 	botsUp, ready time.Duration
 	readyCalls    map[call]int
@@ -39,12 +41,15 @@ func newReport(o options) *report { return &report{o: o} }
 
 // print writes the table of docs/performance.md, and below it what the operator's requests were.
 func (r *report) print(out io.Writer) error {
-	floor := (r.floors[0] + r.floors[1]) / 2
+	floor := (r.floors[0].took + r.floors[1].took) / 2
+	floorCPU := (r.floors[0].serverCPU + r.floors[1].serverCPU) / 2
 	n := float64(r.o.bridges)
 	slices.Sort(r.scrapes)
 	rows := [][2]string{
-		{"the bare client's writes, before and after the operator's", seconds(r.floors[0]) + ", " + seconds(r.floors[1])},
+		{"the bare client's writes, before and after the operator's", seconds(r.floors[0].took) + ", " + seconds(r.floors[1].took)},
 		{"operator's start to all children", fmt.Sprintf("%s (%.2f x)", seconds(r.created), float64(r.created)/float64(floor))},
+		{"the API server's CPU for the bare client, for the operator; the operator's own",
+			seconds(floorCPU) + ", " + seconds(r.serverCPU) + "; " + seconds(r.ownCPU)},
 		{"operator's start to the last write, bots not running", seconds(r.quiet)},
 		{fmt.Sprintf("last of the bots reports (they took %s to start) to all Ready", seconds(r.botsUp)), seconds(r.ready)},
 		{"writes while settled for " + short(r.o.settled), fmt.Sprint(r.settledWrites)},

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// cpuSeconds is the metric of the CPU time that a process has used.
+const cpuSeconds = "process_cpu_seconds_total"
+
+// scrape is what a program exports: values by metric name, summed over labels, and what the scrape cost.
+type scrape struct {
+	values map[string]float64
+	took   time.Duration
+	size   int
+}
+
+func scrapeMetrics(ctx context.Context, client *http.Client, url string) (scrape, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return scrape{}, err
+	}
+	start := time.Now()
+	resp, err := client.Do(req)
+	if err != nil {
+		return scrape{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return scrape{}, fmt.Errorf("read metrics: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return scrape{}, fmt.Errorf("read metrics: %s answered %s", url, resp.Status)
+	}
+	s := scrape{values: map[string]float64{}, took: time.Since(start), size: len(text)}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if strings.HasPrefix(line, "#") || len(fields) < 2 {
+			continue
+		}
+		name, _, _ := strings.Cut(fields[0], "{")
+		value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			return scrape{}, fmt.Errorf("read metric %s: %w", name, err)
+		}
+		s.values[name] += value
+	}
+	return s, nil
+}
