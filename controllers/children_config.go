@@ -5,6 +5,7 @@ package controllers
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,8 +16,13 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// botManifest is the bridge as the bot reads it: with its defaults, and without what concerns only its pod, so that a
-// change there does not look like a change of the bot's work.
+// annotationCredentials is, on the bot's ConfigMap, spec.credentials as JSON: by what the operator made the keys that the bot
+// has. The bot reads them as files, and neither knows nor has to be restarted when it is told where they come from.
+const annotationCredentials = "feedbackbridge.dev/credentials" //nolint:gosec // where credentials are, not one
+
+// botManifest is the bridge as the bot reads it: with its defaults, and without what concerns only its pod or only the
+// operator, so that a change there does not look like a change of the bot's work, and a bot of the version before, which
+// refuses fields that it does not know, finds none.
 func botManifest(b *v1alpha1.FeedbackBridge) (string, error) {
 	m := v1alpha1.FeedbackBridge{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.Kind},
@@ -27,6 +33,7 @@ func botManifest(b *v1alpha1.FeedbackBridge) (string, error) {
 	m.Spec.Suspend = nil
 	m.Spec.Storage = v1alpha1.StorageSpec{}
 	m.Spec.Runtime = v1alpha1.RuntimeSpec{LogLevel: m.Spec.Runtime.LogLevel}
+	m.Spec.Credentials = v1alpha1.CredentialsSpec{HMAC: v1alpha1.HMACSpec{MessageTTL: m.Spec.Credentials.HMAC.MessageTTL}}
 	text, err := yaml.Marshal(m)
 	if err != nil {
 		return "", fmt.Errorf("write the bot's manifest: %w", err)
@@ -40,11 +47,34 @@ func hashOf(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func buildConfigMap(b *v1alpha1.FeedbackBridge, manifest string) *corev1ac.ConfigMapApplyConfiguration {
+func buildConfigMap(b *v1alpha1.FeedbackBridge, manifest string) (*corev1ac.ConfigMapApplyConfiguration, error) {
+	credentials, err := json.Marshal(b.Spec.Credentials)
+	if err != nil {
+		return nil, fmt.Errorf("write the bot's ConfigMap: %w", err)
+	}
 	return corev1ac.ConfigMap(v1alpha1.BotName(b.Name), b.Namespace).
 		WithLabels(labelsOf(b)).
+		WithAnnotations(map[string]string{annotationCredentials: string(credentials)}).
 		WithOwnerReferences(ownerOf(b)).
-		WithData(map[string]string{v1alpha1.FileBridge: manifest})
+		WithData(map[string]string{v1alpha1.FileBridge: manifest}), nil
+}
+
+// specInForce is the spec that a bot's ConfigMap was made of, as far as the operator goes on with it while a newer one is
+// invalid. The version before had the credentials in the manifest.
+func specInForce(config *corev1.ConfigMap) (*v1alpha1.FeedbackBridgeSpec, error) {
+	var running v1alpha1.FeedbackBridge
+	if err := yaml.Unmarshal([]byte(config.Data[v1alpha1.FileBridge]), &running); err != nil {
+		return nil, fmt.Errorf("read the bot's manifest: %w", err)
+	}
+	text, ok := config.Annotations[annotationCredentials]
+	if !ok {
+		return &running.Spec, nil
+	}
+	running.Spec.Credentials = v1alpha1.CredentialsSpec{}
+	if err := json.Unmarshal([]byte(text), &running.Spec.Credentials); err != nil {
+		return nil, fmt.Errorf("read the annotation %s: %w", annotationCredentials, err)
+	}
+	return &running.Spec, nil
 }
 
 // buildVolumeClaim has no owner: unfinished tickets outlive the bridge, and a bridge of the same name finds them again.

@@ -91,8 +91,11 @@ func TestConfigHash(t *testing.T) {
 	}
 	same := hash(nil)
 	for name, change := range map[string]func(*v1alpha1.FeedbackBridgeSpec){
-		"suspend":              func(s *v1alpha1.FeedbackBridgeSpec) { s.Suspend = new(true) },
-		"resources":            func(s *v1alpha1.FeedbackBridgeSpec) { s.Runtime.Resources = &corev1.ResourceRequirements{} },
+		"suspend":   func(s *v1alpha1.FeedbackBridgeSpec) { s.Suspend = new(true) },
+		"resources": func(s *v1alpha1.FeedbackBridgeSpec) { s.Runtime.Resources = &corev1.ResourceRequirements{} },
+		"the credentials' way": func(s *v1alpha1.FeedbackBridgeSpec) {
+			s.Credentials.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{RotateEvery: "720h"}, Overlap: "1h"}
+		},
 		"a default made plain": func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.TimeZone = "Europe/Moscow" },
 	} {
 		if hash(change) != same {

@@ -54,11 +54,15 @@ func childrenYAML(t *testing.T, b *v1alpha1.FeedbackBridge) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config, err := buildConfigMap(b, manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
 	hold := held{hmac: someKeys("b", "", "a", rotation{rotatedAt: testNow, retireAt: testNow.Add(testOverlap)})}
 	var out strings.Builder
 	for _, child := range []runtime.ApplyConfiguration{
 		buildServiceAccount(b), buildRole(b), buildRoleBinding(b), buildLease(b), buildNetworkPolicy(b, DefaultAPIServerPorts),
-		buildVolumeClaim(b), buildSecret(b, hold), buildConfigMap(b, manifest), deployment,
+		buildVolumeClaim(b), buildSecret(b, hold), config, deployment,
 	} {
 		text, err := yaml.Marshal(child)
 		if err != nil {

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
@@ -78,7 +77,7 @@ func (r *Reconciler) tryCredentials(ctx context.Context, o *observation, remembe
 }
 
 // bridgeInForce is the bridge whose credentials are kept: while the spec is invalid, with those that the running bot works
-// by, as its manifest has them, or the bridge as it is where there is no bot.
+// by, as its ConfigMap has them, or the bridge as it is where there is no bot.
 func (r *Reconciler) bridgeInForce(ctx context.Context, o *observation, remembered *recall) (*v1alpha1.FeedbackBridge, error) {
 	if o.invalid == nil {
 		remembered.inForce = nil
@@ -95,13 +94,13 @@ func (r *Reconciler) bridgeInForce(ctx context.Context, o *observation, remember
 	case err != nil:
 		return nil, fmt.Errorf("read the bot's manifest: %w", err)
 	}
-	var running v1alpha1.FeedbackBridge
-	if err := yaml.Unmarshal([]byte(config.Data[v1alpha1.FileBridge]), &running); err != nil || !isOfBridge(&config, o.bridge.Name) {
+	running, err := specInForce(&config)
+	if err != nil || !isOfBridge(&config, o.bridge.Name) {
 		return o.bridge, nil
 	}
 	b := o.bridge.DeepCopy()
-	b.Spec.Credentials = running.Spec.Credentials
-	b.Spec.Telegram.TokenSecretRef, b.Spec.Site.TLS = running.Spec.Telegram.TokenSecretRef, running.Spec.Site.TLS
+	b.Spec.Credentials = running.Credentials
+	b.Spec.Telegram.TokenSecretRef, b.Spec.Site.TLS = running.Telegram.TokenSecretRef, running.Site.TLS
 	remembered.inForce = b
 	return b, nil
 }

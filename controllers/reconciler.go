@@ -125,7 +125,11 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, declare(key, &corev1.ConfigMap{}, buildConfigMap(b, manifest)))
+	config, err := buildConfigMap(b, manifest)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, declare(key, &corev1.ConfigMap{}, config))
 	if o.deployment == nil && len(o.creds.problems) > 0 {
 		return list, nil
 	}
