@@ -50,6 +50,9 @@ func TestStatusFromTheAPIServer(t *testing.T) {
 	if d.Total != 2 || d.Ready != 1 || len(d.Items) != 2 || d.Items[0].Kind != v1alpha1.Kind || d.Items[0].ManagedFields != nil || !strings.HasPrefix(d.Verdict, "1 of 2") {
 		t.Errorf("json: %s", out)
 	}
+	if out, err := p.run("-n", "elsewhere", "status"); err != nil || !strings.Contains(out, "wiki") {
+		t.Errorf("flags before the command: %v\n%s", err, out) // the last one counts
+	}
 	if _, err := p.run("status", "shop"); err == nil || !strings.Contains(err.Error(), "there is no bridge shop in namespace "+p.namespace) {
 		t.Errorf("an unknown name: %v", err)
 	}

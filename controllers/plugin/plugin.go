@@ -40,6 +40,10 @@ func newCommand(version string, connect connector) *cobra.Command {
 	}
 	root.AddCommand(statusCommand(connect), rotateCommand(connect), doctorCommand(connect), sendTestCommand(connect),
 		ticketsCommand(connect))
+	// So that -n and its like may stand before a subcommand, as with kubectl; each has its own, which take the values.
+	anywhere := &cobra.Command{}
+	(&connectFlags{}).register(anywhere)
+	root.PersistentFlags().AddFlagSet(anywhere.Flags())
 	for _, cmd := range root.Commands() {
 		run := cmd.RunE
 		cmd.RunE = func(cmd *cobra.Command, args []string) error { return printableError(run(cmd, args)) }
