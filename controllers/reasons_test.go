@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -98,6 +99,14 @@ const (
 )
 
 func breakages() map[string]breakage {
+	all := operatorBreakages()
+	maps.Copy(all, siteBreakages())
+	maps.Copy(all, telegramBreakages())
+	return all
+}
+
+// operatorBreakages are those that the operator finds by itself.
+func operatorBreakages() map[string]breakage {
 	pods := func(list ...corev1.Pod) func(*testing.T, *observation) {
 		return podless(func(o *observation) { o.pods = list })
 	}
@@ -155,7 +164,11 @@ func breakages() map[string]breakage {
 		},
 			workload, no, v1alpha1.ReasonHeartbeatStale, "", "InProgress", []string{"kubectl -n support logs p", "API server"}},
 		"a changed spec": {func(_ *testing.T, o *observation) { o.rolled = true }, ready, no, v1alpha1.ReasonProgressing, "", "InProgress", []string{"wait"}},
+	}
+}
 
+func siteBreakages() map[string]breakage {
+	return map[string]breakage{
 		"a key not adopted":         {overdue(v1alpha1.ReasonSiteKeyNotAdopted), v1alpha1.ConditionRotationOverdue, yes, v1alpha1.ReasonSiteKeyNotAdopted, v1alpha1.ReasonReady, "Current", []string{"let the site load"}},
 		"a signing key not adopted": {overdue(v1alpha1.ReasonSigningKeyNotAdopted), v1alpha1.ConditionRotationOverdue, yes, v1alpha1.ReasonSigningKeyNotAdopted, v1alpha1.ReasonReady, "Current", []string{"let the site load"}},
 
@@ -176,7 +189,11 @@ func breakages() map[string]breakage {
 		"a clock behind":       {refusing(refusedExpired, 3, -7300), site, no, v1alpha1.ReasonClockSkew, "", "InProgress", []string{"about 2h behind"}},
 		"one late frame":       {refusing(refusedExpired, 2, -60), site, yes, v1alpha1.ReasonConnected, v1alpha1.ReasonReady, "Current", nil},
 		"a frame of no matter": {refusing("bad_json", 9, 0), site, yes, v1alpha1.ReasonConnected, v1alpha1.ReasonReady, "Current", nil},
+	}
+}
 
+func telegramBreakages() map[string]breakage {
+	return map[string]breakage{
 		"reachable":         {nil, messenger, yes, v1alpha1.ReasonReachable, v1alpha1.ReasonReady, "Current", nil},
 		"no word yet":       {telegramSays(v1alpha1.ReasonChecking, ""), messenger, no, v1alpha1.ReasonChecking, "", "InProgress", []string{"wait"}},
 		"a token unknown":   {telegramSays(v1alpha1.ReasonTokenRefused, ""), messenger, no, v1alpha1.ReasonTokenRefused, "", "Failed", []string{`store the token that BotFather gave under the key "token" of Secret "telegram"`}},
