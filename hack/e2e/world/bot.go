@@ -59,6 +59,19 @@ func (w *World) Report() v1alpha1.BotReport {
 	return decodeReport(w.T, lease.Annotations[v1alpha1.AnnotationReport])
 }
 
+// SiteKey is the key that the site should sign with, by the Secret that the operator writes for it.
+func (w *World) SiteKey() string {
+	w.T.Helper()
+	s := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: w.Namespace, Name: w.Bridge.SiteSecretName()}
+	if err := Cluster.Get(w.T.Context(), key, s); err != nil {
+		w.T.Fatalf("read the site's Secret: %v", err)
+	}
+	value := string(s.Data[v1alpha1.SiteHMACKey])
+	w.Confidential[value] = "secret " + key.Name + ", key " + v1alpha1.SiteHMACKey
+	return value
+}
+
 // BotProcess finds the bot's process on this machine, which is the cluster's node.
 func (w *World) BotProcess() int {
 	w.T.Helper()

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package argocd
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+	"github.com/feedbackbridge/feedbackbridge/hack/e2e/world"
+)
+
+// Argo CD prunes what it tracks and does not find in git. It tracks by an annotation, or by a label where it is told to:
+// no child may carry either, and it manages none of them. It shows them below the bridge, by their owner references.
+func childrenAreTheBridges(t *testing.T, s *scene) {
+	out, err := world.Kubectl(t.Context(), "-n", s.world.Namespace, "get",
+		"deployments,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,persistentvolumeclaims,leases",
+		"-l", v1alpha1.LabelBridge+"="+s.world.Name, "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := s.cli("app", "get", s.bridges.name, "-o", "tree")
+	children := decode[unstructured.UnstructuredList](t, out).Items
+	for _, child := range children {
+		name := child.GetKind() + " " + child.GetName()
+		for key := range child.GetAnnotations() {
+			if strings.HasPrefix(key, "argocd.argoproj.io/") {
+				t.Errorf("%s has the annotation %s", name, key)
+			}
+		}
+		if _, tracked := child.GetLabels()["app.kubernetes.io/instance"]; tracked {
+			t.Errorf("%s has the label that Argo CD may be told to track by", name)
+		}
+		owned := slices.ContainsFunc(child.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.Controller != nil && *o.Controller })
+		if shown := strings.Contains(tree, child.GetKind()+"/"+child.GetName()); child.GetKind() != "Lease" && owned && !shown {
+			t.Errorf("%s is not shown", name)
+		}
+	}
+	if len(children) < 8 {
+		t.Errorf("%d children", len(children))
+	}
+	var managed []string
+	for _, r := range s.bridges.now().Status.Resources {
+		managed = append(managed, r.Kind)
+	}
+	if slices.Sort(managed); !slices.Equal(managed, []string{"ConfigMap", "FeedbackBridge"}) {
+		t.Errorf("Argo CD manages %v, want what is in git", managed)
+	}
+	t.Logf("argocd app get -o tree\n%s", tree)
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package argocd
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/e2e/world"
+)
+
+// The network namespace that Argo CD runs in: its controller listens on all addresses and cannot be told otherwise, and
+// here these are loopback and one end of a cable to this machine. No port has to be looked for.
+const (
+	netns     = "fbb-argocd"
+	hostEnd   = "fbb-argocd"
+	innerEnd  = "eth0"
+	hostAddr  = "169.254.77.1"
+	innerAddr = "169.254.77.2"
+)
+
+// makeNetwork makes the network namespace, and removes it after the test.
+func makeNetwork(t *testing.T) {
+	t.Helper()
+	remove := func() {
+		// The cable goes with it. Where there is none, there is nothing to remove.
+		_, _ = world.Output(context.Background(), "ip", "netns", "delete", netns)
+	}
+	remove()
+	t.Cleanup(remove)
+	for _, command := range []string{
+		"netns add " + netns,
+		"link add " + hostEnd + " type veth peer name " + innerEnd + " netns " + netns,
+		"address add " + hostAddr + "/30 dev " + hostEnd,
+		"link set " + hostEnd + " up",
+		"-n " + netns + " address add " + innerAddr + "/30 dev " + innerEnd,
+		"-n " + netns + " link set " + innerEnd + " up",
+		"-n " + netns + " link set lo up",
+		"-n " + netns + " route add default via " + hostAddr,
+	} {
+		if _, err := world.Output(t.Context(), "ip", strings.Fields(command)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// command is a program in the network namespace; ip replaces itself by it, so that its pid is the program's.
+func (a *argoCD) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", netns, program}, args...)...)
+	cmd.Dir, cmd.Env = a.dir, a.env
+	return cmd
+}
+
+// start starts a component of Argo CD, which is one program that goes by many names.
+func (a *argoCD) start(component string, args ...string) {
+	a.t.Helper()
+	a.run(component, a.program, append(args, "--redis", "127.0.0.1:6379", "--loglevel", "info", "--logformat", "text")...)
+}
+
+// run runs a program until the test ends, its output in a file that is shown when the test fails.
+func (a *argoCD) run(name, program string, args ...string) {
+	a.t.Helper()
+	path := filepath.Join(a.dir, name+".log")
+	log, err := os.Create(path)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	cmd := a.command(context.Background(), program, args...)
+	cmd.Env = append(cmd.Env, "ARGOCD_BINARY_NAME="+name)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Cancel, cmd.WaitDelay = nil, 10*time.Second
+	if err := cmd.Start(); err != nil {
+		a.t.Fatalf("start %s: %v", name, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	a.t.Cleanup(func() {
+		a.stop(name, cmd, ended)
+		log.Close()
+		if a.t.Failed() {
+			a.t.Logf("%s\n%s", name, tail(a.t, path, 40))
+		}
+	})
+}
+
+func (a *argoCD) stop(name string, cmd *exec.Cmd, ended <-chan error) {
+	select {
+	case err := <-ended:
+		a.t.Errorf("%s ended by itself: %v", name, err)
+		return
+	default:
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		a.t.Errorf("stop %s: %v", name, err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		if err := cmd.Process.Kill(); err != nil {
+			a.t.Errorf("kill %s: %v", name, err)
+		}
+		<-ended
+	}
+}
+
+func tail(t *testing.T, path string, n int) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Errorf("read a log: %v", err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
