@@ -93,6 +93,23 @@ lint: $(BIN)/golangci-lint ## Run the linters
 fuzz: ## Fuzz each parser for FUZZTIME (default 30s)
 	@hack/fuzz.sh $(or $(FUZZTIME),30s)
 
+##@ Chart
+
+CHART := charts/feedbackbridge
+
+.PHONY: chart
+chart: ## Generate the chart's README, schema and copies of config/
+	@go -C hack/tools/helm run ./chartgen --root ../../..
+
+.PHONY: check-chart
+check-chart: chart-tools ## Fail where those are not current; lint the chart and run its unit tests
+	@go -C hack/tools/helm run ./chartgen --root ../../.. --check
+	@for values in $(CHART)/ci/*.yaml; do $(BIN)/helm lint --strict --quiet --values $$values $(CHART); done
+	@$(BIN)/helm-unittest --strict $(CHART)
+
+.PHONY: chart-tools
+chart-tools: $(BIN)/helm $(BIN)/helm-unittest $(BIN)/kustomize $(BIN)/promtool
+
 ##@ Local cluster
 
 .PHONY: cluster-up
@@ -114,6 +131,16 @@ $(BIN)/controller-gen: hack/tools/go.mod
 
 $(BIN)/kustomize: hack/tools/go.mod
 	@go -C hack/tools build -o $(abspath $@) sigs.k8s.io/kustomize/kustomize/v5
+
+$(BIN)/helm: hack/tools/helm/go.mod
+	@echo "building helm (a minute and a half the first time)"
+	@go -C hack/tools/helm build -o $(abspath $@) helm.sh/helm/v4/cmd/helm
+
+$(BIN)/helm-unittest: hack/tools/helm/go.mod
+	@go -C hack/tools/helm build -o $(abspath $@) github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+
+$(BIN)/promtool: hack/chart/promtool.sh
+	@hack/chart/promtool.sh $@
 
 $(BIN)/image: hack/tools/go.mod $(wildcard hack/tools/image/*.go)
 	@go -C hack/tools build -o $(abspath $@) ./image
