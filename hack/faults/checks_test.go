@@ -4,6 +4,7 @@ package faults
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (b *bridge) complaint(object *v1alpha1.FeedbackBridge) error {
 	if n := len(object.Status.Conditions); n != 5 {
 		return fmt.Errorf("there are %d conditions: %+v", n, object.Status.Conditions)
 	}
-	r := rotationOf(object)
+	r := rotationsOf(object)[hmacKey]
 	if !isStable(r) || r.NextKeyID != "" || r.PreviousKeyID != "" {
 		return fmt.Errorf("the keys are %+v", r)
 	}
@@ -174,27 +175,8 @@ func (w *world) checkHistory(t *testing.T) {
 	for _, second := range secondWriters(writes) {
 		t.Errorf("written by an operator that no longer leads: %s", second)
 	}
-	keys := map[string]map[string]bool{}
-	for _, write := range writes {
-		if write.resource != "secrets" || !write.succeeded() {
-			continue
-		}
-		var secret corev1.Secret
-		if err := json.Unmarshal(write.object, &secret); err != nil {
-			t.Errorf("%s: %v", write, err)
-			continue
-		}
-		if keys[write.name] == nil {
-			keys[write.name] = map[string]bool{}
-		}
-		for _, file := range []string{v1alpha1.FileHMACCurrent, v1alpha1.FileHMACNext, v1alpha1.FileHMACPrevious} {
-			if key := secret.Data[file]; len(key) > 0 {
-				keys[write.name][v1alpha1.KeyID(key)] = true
-			}
-		}
-	}
 	for _, b := range w.bridges {
-		b.checkKeys(t, slices.Sorted(maps.Keys(keys[v1alpha1.BotName(b.name)])))
+		b.checkKeys(t, writes)
 	}
 	w.checkLogs(t)
 	w.mu.Lock()
@@ -208,28 +190,52 @@ func (w *world) checkHistory(t *testing.T) {
 	}
 }
 
-// checkKeys wants as many keys to have been in the bot's Secret as were asked for, and none that nobody asked for.
-func (b *bridge) checkKeys(t *testing.T, ids []string) {
+// checkKeys wants as many keys to have been written as were asked for, and none that nobody asked for: whatever key
+// ever was in a Secret of the bridge counts, used or not.
+func (b *bridge) checkKeys(t *testing.T, writes []write) {
 	t.Helper()
-	want := map[string]bool{}
+	var written [sorts]map[string]bool
+	written[hmacKey] = keysWritten(t, writes, v1alpha1.BotName(b.name), v1alpha1.KeyID,
+		v1alpha1.FileHMACCurrent, v1alpha1.FileHMACNext, v1alpha1.FileHMACPrevious)
+	written[signingKey] = keysWritten(t, writes, v1alpha1.SigningSecretName(b.name), fingerprint, "current.pem", "next.pem")
+	if b.kind == generated {
+		for sort := range sorts {
+			if n, made := len(written[sort]), b.person.made(sort); n != made+1 {
+				t.Errorf("%s: %d keys were made (sort %d), want the first and %d that were asked for", b.name, n, sort, made)
+			}
+		}
+		return
+	}
 	for _, key := range b.person.keys {
-		want[v1alpha1.KeyID([]byte(key))] = true
+		delete(written[hmacKey], v1alpha1.KeyID([]byte(key)))
 	}
-	made := 0
-	for _, a := range b.person.asks {
-		if a.made != "" {
-			made++
-		}
-	}
-	if b.kind == generated && len(ids) != made+1 {
-		t.Errorf("%s: %d keys were made, want the first and %d that were asked for: %v", b.name, len(ids), made, ids)
-	}
-	for _, id := range ids {
-		if b.kind != generated && !want[id] {
-			t.Errorf("%s: the bot was given a key that is not the person's: %s", b.name, id)
-		}
+	if len(written[hmacKey]) > 0 || len(written[signingKey]) > 0 {
+		t.Errorf("%s: the bot was given keys that are not the person's: %v", b.name, written)
 	}
 }
+
+// keysWritten are the ids of the keys that were ever written to a Secret, under some names.
+func keysWritten(t *testing.T, writes []write, secret string, id func([]byte) string, names ...string) map[string]bool {
+	t.Helper()
+	ids := map[string]bool{}
+	for _, write := range writes {
+		if write.resource != "secrets" || write.name != secret || !write.succeeded() {
+			continue
+		}
+		var object corev1.Secret
+		if err := json.Unmarshal(write.object, &object); err != nil {
+			t.Errorf("%s: %v", write, err)
+		}
+		for _, name := range names {
+			if key := object.Data[name]; len(key) > 0 {
+				ids[id(key)] = true
+			}
+		}
+	}
+	return ids
+}
+
+func fingerprint(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text)) }
 
 // checkLogs wants no operator to have crashed.
 func (w *world) checkLogs(t *testing.T) {

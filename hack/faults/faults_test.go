@@ -36,11 +36,16 @@ func TestFaults(t *testing.T) {
 		must(t, err)
 	}
 	t.Logf("FAULTS_SEED=%d FAULTS_TIME=%s", seed, lasts)
+	began := time.Now()
+	phase := func(what string) { t.Logf("%5.1f s: %s", time.Since(began).Seconds(), what) }
 	binary := buildOperator(t)
+	phase("the operator is built")
 	w := newWorld(t, seed, bridges)
+	phase("the API server runs, the bridges are made")
 	w.startOperators(t, binary, seed)
 	defer w.tellMore(t)
 	eventually(t, time.Minute, "every bridge settles at first", func() error { return w.complaints(t) })
+	phase("all is settled")
 
 	ctx, cancel := context.WithTimeout(w.ctx, lasts)
 	defer cancel()
@@ -58,9 +63,12 @@ func TestFaults(t *testing.T) {
 		wait(ctx, time.Second+time.Duration(c.dice.Int64N(int64(time.Second))))
 	}
 	<-people
+	phase("the failures are over")
 	eventually(t, 2*time.Minute, "every bridge settles in the end", func() error { return w.complaints(t) })
+	phase("all is settled again")
 	w.checkQuiet(t)
 	w.checkHistory(t)
+	phase("all is checked")
 	t.Log(c, w)
 }
 
@@ -203,16 +211,12 @@ func (w *world) String() string {
 	asked, made, changed := 0, 0, 0
 	for _, b := range w.bridges {
 		asked += len(b.person.asks)
-		for _, a := range b.person.asks {
-			if a.made != "" {
-				made++
-			}
-		}
+		made += b.person.made(hmacKey) + b.person.made(signingKey)
 		changed += max(0, len(b.person.keys)-1)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return fmt.Sprintf("; calls of operators %d: %d refused, %d without an answer, %d watches cut, %d without a network; "+
-		"rotations asked for %d: %d done, others refused; people's keys changed %d times; frames %d",
+		"rotations asked for %d times: %d keys made, and others refused; people's keys changed %d times; frames %d",
 		calls, refused, dropped, cut, held, asked, made, changed, w.frames) + out.String()
 }

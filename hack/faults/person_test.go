@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -26,19 +25,32 @@ type person struct {
 	// site is the value that the person has given to the site.
 	site string
 	asks []ask
+	// known are the ids of the keys that the bridge has, or had, of each sort.
+	known [sorts]map[string]bool
 }
 
 // ask is a rotation that was asked for by annotation.
 type ask struct {
 	value string
-	// must is whether nothing stands in its way.
-	must bool
-	// known are the ids of the HMAC keys that the bridge had before.
-	known []string
-	// answered is whether the operator has dealt with it, and made is the key that came of it, if one did.
+	// answered is whether the operator has dealt with it.
 	answered bool
-	made     string
+	// of is what it means for each sort of keys.
+	of [sorts]struct {
+		// must is whether nothing stands in its way.
+		must bool
+		// made is the key that came of it, if one did.
+		made string
+	}
 }
+
+// sort is what a key is for.
+type sort int
+
+const (
+	hmacKey sort = iota
+	signingKey
+	sorts
+)
 
 // newKey is a value that the bridge's Secret never had.
 func (p *person) newKey() string {
@@ -58,7 +70,7 @@ func (p *person) newest() string {
 // accepts it.
 func (p *person) published(ctx context.Context) []byte {
 	newest := p.newest()
-	h := rotationOf(p.bridge.object(ctx))
+	h := rotationsOf(p.bridge.object(ctx))[hmacKey]
 	id := v1alpha1.KeyID([]byte(newest))
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,12 +80,16 @@ func (p *person) published(ctx context.Context) []byte {
 	return []byte(p.site)
 }
 
-// rotationOf is where the HMAC keys of a bridge stand.
-func rotationOf(object *v1alpha1.FeedbackBridge) v1alpha1.RotationStatus {
-	if c := object.Status.Credentials; c != nil && c.HMAC != nil {
-		return c.HMAC.RotationStatus
+// rotationsOf is where the keys of a bridge stand.
+func rotationsOf(object *v1alpha1.FeedbackBridge) (r [sorts]v1alpha1.RotationStatus) {
+	c := object.Status.Credentials
+	if c != nil && c.HMAC != nil {
+		r[hmacKey] = c.HMAC.RotationStatus
 	}
-	return v1alpha1.RotationStatus{}
+	if c != nil && c.JWT != nil && c.JWT.Rotation != nil {
+		r[signingKey] = *c.JWT.Rotation
+	}
+	return r
 }
 
 func isStable(r v1alpha1.RotationStatus) bool {
@@ -89,7 +105,7 @@ func (p *person) act(ctx context.Context, dice *rand.Rand) error {
 	if p.bridge.kind == generated {
 		return p.askFor(ctx, object, dice)
 	}
-	if r := rotationOf(object); !isStable(r) || r.CurrentKeyID != v1alpha1.KeyID([]byte(p.newest())) {
+	if r := rotationsOf(object)[hmacKey]; !isStable(r) || r.CurrentKeyID != v1alpha1.KeyID([]byte(p.newest())) {
 		return nil
 	}
 	changes := 1
@@ -114,12 +130,15 @@ func (p *person) askFor(ctx context.Context, object *v1alpha1.FeedbackBridge, di
 	n := len(p.asks)
 	waiting := n > 0 && !p.asks[n-1].answered
 	p.mu.Unlock()
-	r := rotationOf(object)
-	if waiting || r.CurrentKeyID == "" {
+	now := rotationsOf(object)
+	if waiting || now[hmacKey].CurrentKeyID == "" || now[signingKey].CurrentKeyID == "" {
 		return nil
 	}
-	a := ask{value: fmt.Sprintf("%d", n+1), must: isStable(r), known: p.knownKeys(object)}
-	if !a.must {
+	a := ask{value: fmt.Sprintf("%d", n+1)}
+	for sort, r := range now {
+		a.of[sort].must = isStable(r)
+	}
+	if !a.of[hmacKey].must {
 		switch dice.IntN(4) {
 		case 0:
 		case 1:
@@ -141,45 +160,59 @@ func (p *person) askFor(ctx context.Context, object *v1alpha1.FeedbackBridge, di
 }
 
 // settle notes what came of the last ask, once the status says that it was dealt with. A rotation that nothing stood in
-// the way of and that was not begun is a failure.
+// the way of and that was not begun is a failure, and so are two keys for one ask.
 func (p *person) settle(object *v1alpha1.FeedbackBridge) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.asks) == 0 || object.Status.Credentials == nil {
+	now := rotationsOf(object)
+	if len(p.asks) == 0 {
+		for sort, r := range now {
+			p.note(sort, r)
+		}
 		return
 	}
 	a := &p.asks[len(p.asks)-1]
-	if a.answered || object.Status.Credentials.HandledRotateNow != a.value {
+	if a.answered || object.Status.Credentials == nil || object.Status.Credentials.HandledRotateNow != a.value {
 		return
 	}
 	a.answered = true
-	for _, id := range slotsOf(object) {
-		switch {
-		case slices.Contains(a.known, id):
-		case a.made != "":
-			p.bridge.world.fail("%s: two keys were made for rotate-now %q: %s and %s", p.bridge.name, a.value, a.made, id)
-		default:
-			a.made = id
+	for sort, r := range now {
+		made := p.note(sort, r)
+		switch of := &a.of[sort]; {
+		case len(made) > 1:
+			p.bridge.world.fail("%s: several keys were made for rotate-now %q: %v", p.bridge.name, a.value, made)
+		case len(made) == 1:
+			of.made = made[0]
+		case of.must:
+			p.bridge.world.fail("%s: rotate-now %q was dealt with, and no key was made", p.bridge.name, a.value)
 		}
 	}
-	if a.must && a.made == "" {
-		p.bridge.world.fail("%s: rotate-now %q was dealt with, and no key was made", p.bridge.name, a.value)
-	}
 }
 
-// knownKeys are the ids of the keys that the bridge has, or had.
-func (p *person) knownKeys(object *v1alpha1.FeedbackBridge) []string {
+// note remembers the keys of a status, and returns those that were not known.
+func (p *person) note(sort int, r v1alpha1.RotationStatus) []string {
+	if p.known[sort] == nil {
+		p.known[sort] = map[string]bool{}
+	}
+	var fresh []string
+	for _, id := range []string{r.CurrentKeyID, r.NextKeyID, r.PreviousKeyID} {
+		if id != "" && !p.known[sort][id] {
+			p.known[sort][id] = true
+			fresh = append(fresh, id)
+		}
+	}
+	return fresh
+}
+
+// made is how many keys came of what was asked for.
+func (p *person) made(sort sort) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	known := slotsOf(object)
+	n := 0
 	for _, a := range p.asks {
-		known = append(known, a.known...)
+		if a.of[sort].made != "" {
+			n++
+		}
 	}
-	return known
-}
-
-// slotsOf are the ids of the HMAC keys in a bridge's status.
-func slotsOf(object *v1alpha1.FeedbackBridge) []string {
-	r := rotationOf(object)
-	return slices.DeleteFunc([]string{r.CurrentKeyID, r.NextKeyID, r.PreviousKeyID}, func(id string) bool { return id == "" })
+	return n
 }
