@@ -144,6 +144,10 @@ func TestTransitions(t *testing.T) {
 	broken := testObservation(t)
 	broken.deployment, broken.health = nil, health{}
 	broken.creds.fail(problemf(v1alpha1.ReasonSecretNotFound, "gone"))
+	nowhere := testObservation(t)
+	telegramSays(v1alpha1.ReasonChatNotFound, "")(t, nowhere)
+	late := testObservation(t)
+	overdue(v1alpha1.ReasonSiteKeyNotAdopted)(t, late)
 	stopped := testObservation(t)
 	stopped.bridge.Spec.Suspend = new(true)
 	down.now = down.now.Add(siteGrace)
@@ -160,10 +164,14 @@ func TestTransitions(t *testing.T) {
 		"created with broken Secrets": {nil, conditionsAfter(broken, nil), []string{"Warning SecretNotFound"}},
 		"became well": {conditionsAfter(created, nil), conditionsAfter(well, conditionsAfter(created, nil)),
 			[]string{"Normal Connected", "Normal Reachable", "Normal Ready"}},
-		"the site went":        {good, lost, []string{"Warning Timeout"}},
-		"and stayed away":      {lost, bad, []string{"Warning Timeout"}},
-		"another reason":       {bad, conditionsAfter(other, bad), []string{"Warning DNSFailure"}},
-		"the site came back":   {bad, conditionsAfter(well, bad), []string{"Normal Connected", "Normal Ready"}},
+		"the site went":      {good, lost, []string{"Warning Timeout"}},
+		"and stayed away":    {lost, bad, []string{"Warning Timeout"}},
+		"another reason":     {bad, conditionsAfter(other, bad), []string{"Warning DNSFailure"}},
+		"the site came back": {bad, conditionsAfter(well, bad), []string{"Normal Connected", "Normal Ready"}},
+		"a key not taken up": {good, conditionsAfter(late, good), []string{"Warning SiteKeyNotAdopted"}},
+		"and taken up":       {conditionsAfter(late, good), good, nil},
+		"made for a wrong chat": {conditionsAfter(created, nil), conditionsAfter(nowhere, conditionsAfter(created, nil)),
+			[]string{"Normal Connected", "Warning ChatNotFound"}},
 		"stopped by its owner": {good, conditionsAfter(stopped, good), []string{"Normal Suspended", "Normal Suspended", "Normal Suspended"}},
 	}
 	for name, tc := range tests {
