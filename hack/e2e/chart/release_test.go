@@ -44,7 +44,7 @@ func TestALifeOfARelease(t *testing.T) {
 		{"an upgrade brings the new CRD, and leaves bots alone", (*life).upgraded},
 		{"a rollback does too", (*life).rolledBack},
 		{"an uninstall leaves bridges, volumes and Secrets", (*life).uninstalled},
-		{"and what was left goes on", (*life).again},
+		{"and what was left goes on, under an operator for its namespaces only", (*life).again},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(l, t) }) {
 			t.FailNow()
@@ -207,11 +207,26 @@ func (l *life) uninstalled(t *testing.T) {
 	}
 }
 
-// again installs once more: the CRD is taken over, the bridge goes on from its volume, the other never stopped.
+// again installs once more, with rights in the two namespaces only: the CRD is taken over, the bridge goes on from its
+// volume, the other never stopped.
 func (l *life) again(t *testing.T) {
-	must(t, "install", release, sourceChart, "--values", values(t, nil, l.inline.Manifest()), "--wait", "--timeout", "3m")
+	watched := map[string]any{"watchNamespaces": []string{l.inline.Namespace, l.beside.Namespace}}
+	must(t, "install", release, sourceChart, "--values", values(t, watched, l.inline.Manifest()), "--wait", "--timeout", "3m")
 	l.inline.T = t
 	l.inlinePod = l.inline.Pod()
 	l.sameBots(t, "after all that")
-	l.inline.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, 10*time.Second)
+	for namespace, want := range map[string]string{l.inline.Namespace: "yes", l.beside.Namespace: "yes", "kube-system": "no"} {
+		// can-i says no by its exit code, too.
+		out, _ := world.Kubectl(t.Context(), "auth", "can-i", "get", "secrets", "--namespace", namespace,
+			"--as", "system:serviceaccount:"+world.OperatorNamespace+":feedbackbridge-operator")
+		if got := strings.TrimSpace(out); (want == "yes") != (got == "yes") {
+			t.Errorf("the operator may get Secrets in %s: %q, want %s", namespace, got, want)
+		}
+	}
+	// It still reacts: to a site that goes, and comes back.
+	l.beside.SiteDoor.Close()
+	l.beside.Site.Drop()
+	l.beside.WaitCondition(v1alpha1.ConditionSiteConnected, metav1.ConditionFalse, "", 30*time.Second)
+	l.beside.SiteDoor.Open()
+	ready(t, l.beside, 2*time.Minute)
 }
