@@ -78,14 +78,8 @@ func TestHealth(t *testing.T) {
 	}{
 		"ready": {health: health.HealthStatusHealthy, kstatus: status.CurrentStatus,
 			message: "Feedback flows from the site to the chat."},
-		"rotation-overdue": {bridge: "ready", health: health.HealthStatusHealthy, kstatus: status.CurrentStatus,
-			given: func(t *testing.T, b *unstructured.Unstructured) {
-				conditions, _, _ := unstructured.NestedSlice(b.Object, "status", "conditions")
-				set(t, b, append(conditions, map[string]any{
-					"type": "RotationOverdue", "status": "True", "reason": "SiteKeyNotAdopted", "message": "Restart the site.",
-				}), "status", "conditions")
-			},
-			message: "Feedback flows from the site to the chat. A rotation is overdue: SiteKeyNotAdopted: Restart the site."},
+		"rotation-overdue": {health: health.HealthStatusHealthy, kstatus: status.CurrentStatus,
+			message: "Feedback flows from the site to the chat. A rotation is overdue: SiteKeyNotAdopted: let the site load the new key"},
 		"just-applied": {bridge: "ready", health: health.HealthStatusProgressing, kstatus: status.InProgressStatus,
 			given: func(t *testing.T, b *unstructured.Unstructured) {
 				set(t, b, map[string]any{"observedGeneration": int64(-1)}, "status") // the CRD's default
@@ -111,23 +105,23 @@ func TestHealth(t *testing.T) {
 
 		// Nothing but a retry is under way: kstatus has no word for it.
 		"site-down": {health: health.HealthStatusDegraded, kstatus: status.InProgressStatus,
-			message: "ConnectionRefused: Nothing listens at shop.example:443.…"},
+			message: "ConnectionRefused: Nothing listens at shop.example:443…"},
 		"telegram-down": {health: health.HealthStatusDegraded, kstatus: status.InProgressStatus,
-			message: "Unreachable: The Bot API does not answer.…"},
+			message: "Unreachable: The Bot API does not answer…"},
 		"bot-silent": {health: health.HealthStatusDegraded, kstatus: status.InProgressStatus,
-			message: "HeartbeatStale: The bot has not reported since 2026-03-01T11:00:00Z.…"},
+			message: "HeartbeatStale: The bot has not reported since 2026-03-01T11:00:00Z…"},
 
 		// A person has to change something.
 		"site-refuses":    {health: health.HealthStatusDegraded, kstatus: status.FailedStatus, message: "CredentialsRefused: The site refused the token…"},
 		"chat-missing":    {health: health.HealthStatusDegraded, kstatus: status.FailedStatus, message: "ChatNotFound: The chat does not exist…"},
 		"secret-missing":  {health: health.HealthStatusDegraded, kstatus: status.FailedStatus, message: `SecretNotFound: Secret "site" does not exist…`},
 		"pod-never-comes": {health: health.HealthStatusDegraded, kstatus: status.FailedStatus, message: "WorkloadUnavailable: …"},
-		"refused":         {health: health.HealthStatusDegraded, kstatus: status.FailedStatus, message: "ApplyFailed: apply Deployment shop-bot: …"},
+		"refused":         {health: health.HealthStatusDegraded, kstatus: status.FailedStatus, message: "ApplyFailed: …"},
 		"invalid-spec":    {health: health.HealthStatusDegraded, kstatus: status.FailedStatus, message: "InvalidSpec: no such time zone: Mars…"},
 
 		// Not ready because it was asked not to be. kstatus knows no such thing, and waits.
 		"suspended": {health: health.HealthStatusSuspended, kstatus: status.InProgressStatus,
-			message: "The bot is stopped: spec.suspend is true.…"},
+			message: "The bot is stopped: set spec.suspend to false…"},
 		"invalid-spec-suspended": {health: health.HealthStatusDegraded, kstatus: status.FailedStatus,
 			message: "InvalidSpec: no such time zone: Mars…"},
 	}
