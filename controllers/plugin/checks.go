@@ -133,7 +133,7 @@ func keyList(keys []string) string { return cmp.Or(strings.Join(keys, ", "), "no
 func checkClaim(f facts) check {
 	claim := f.claim.object
 	switch {
-	case f.bridge.Spec.Storage.Ephemeral != nil || claim == nil && f.claim.err == nil:
+	case f.bridge.Spec.Storage.Ephemeral != nil:
 		return check{skip, "volume", "the state is in the pod and is lost with it (spec.storage.ephemeral)", ""}
 	case apierrors.IsNotFound(f.claim.err):
 		return check{fail, "volume", "its claim does not exist", operatorTodo}

@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -234,6 +235,19 @@ func (p *person) bot(bridge string) {
 	}
 }
 
+// volume makes a claim that is bound.
+func (p *person) volume(name string) {
+	p.t.Helper()
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: name}, Spec: corev1.PersistentVolumeClaimSpec{
+		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+		Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}}}
+	p.create(claim)
+	claim.Status.Phase = corev1.ClaimBound
+	if err := p.client.Status().Update(context.Background(), claim); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 var mayAsk = may("", "pods", "list")
 
 func TestTicketsAndTestMessagesGoThroughTheBot(t *testing.T) {
@@ -278,8 +292,9 @@ func TestTheDoctorGathersFacts(t *testing.T) {
 	p := newPerson(t, mayRead, mayAsk, may("", "secrets", "get"), may("apps", "deployments", "get"),
 		may("", "persistentvolumeclaims", "get"), may(coordinationv1.GroupName, "leases", "get"))
 	b := p.bridge("shop", func(b *v1alpha1.FeedbackBridge) {
-		b.Spec.Storage = v1alpha1.StorageSpec{Ephemeral: &v1alpha1.EphemeralSpec{}}
+		b.Spec.Storage = v1alpha1.StorageSpec{} // a volume claim, unless given
 	})
+	p.volume("shop-bot")
 	for name, key := range map[string]string{"telegram": "token", "site": "signing-key", "hmac": "key", "shop-bot": v1alpha1.FileHMACCurrent} {
 		p.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: name}, StringData: map[string]string{key: "a value that nobody may see"}})
 	}
@@ -302,7 +317,7 @@ func TestTheDoctorGathersFacts(t *testing.T) {
 	if err != nil || strings.Contains(out, "✗") || strings.Contains(out, "nobody may see") {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
-	wants(t, "doctor", out, "✓ bot: telegram", "✓ heartbeat", "– operator", "cannot list resource \"leases\"", "nothing is wrong")
+	wants(t, "doctor", out, "✓ bot: telegram", "✓ heartbeat", "✓ volume", "– operator", "cannot list resource \"leases\"", "nothing is wrong")
 	if !slices.Equal(bot.command, []string{"/feedbackbridge-bot", "doctor", "--bridge", "/etc/bridge/bridge.yaml", "--credentials", "/etc/credentials", "--state", "/var/lib/bot", "-o", "json"}) {
 		t.Errorf("asked %q", bot.command)
 	}

@@ -113,7 +113,7 @@ func (s *session) gather(ctx context.Context, b *v1alpha1.FeedbackBridge) facts 
 		s.lookAtSecret(ctx, b.Namespace, &f.secrets[i])
 	}
 	f.deployment = look(ctx, s, bot, &appsv1.Deployment{}, "deployments.apps")
-	if b.Spec.Storage.PersistentVolumeClaim != nil {
+	if b.Spec.Storage.Ephemeral == nil {
 		f.claim = look(ctx, s, bot, &corev1.PersistentVolumeClaim{}, "persistentvolumeclaims")
 	}
 	f.heartbeat = look(ctx, s, bot, &coordinationv1.Lease{}, "leases.coordination.k8s.io")

@@ -111,7 +111,7 @@ func TestTheKubectlPlugin(t *testing.T) {
 		!strings.Contains(messages[2].Text, "by the end-to-end test") {
 		t.Errorf("the chat: %+v", messages)
 	}
-	p.must([]string{"✓ operator", "✓ bot: telegram", "✓ heartbeat", "nothing is wrong"}, "doctor", w.Name)
+	p.must([]string{"✓ operator", "✓ bot: telegram", "✓ heartbeat", "✓ volume", "nothing is wrong"}, "doctor", w.Name)
 	p.rotates(t)
 
 	if err := w.Telegram.AddChat(telegram.Chat{ID: world.Group, Type: telegram.Supergroup, Title: "Support", BotStatus: telegram.Kicked}); err != nil {
