@@ -24,6 +24,21 @@ type process struct {
 	Started uint64 `json:"started"` // clock ticks after boot
 }
 
+// keepDescriptors keeps to this process what it was given by its parent: a lock that `flock FILE cluster up` holds, or the
+// pipe of a caller who waits for its end, would stay with programs that run for days.
+func keepDescriptors() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list the open files: %w", err)
+	}
+	for _, entry := range open {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
 // startProcess starts a program in a session of its own, with its output in a log file, and records it in pidFile.
 func startProcess(name, pidFile, logFile string, env []string, program string, args ...string) (process, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -31,6 +46,9 @@ func startProcess(name, pidFile, logFile string, env []string, program string, a
 		return process{}, fmt.Errorf("open the log of %s: %w", name, err)
 	}
 	defer log.Close()
+	if err := keepDescriptors(); err != nil {
+		return process{}, fmt.Errorf("start %s: %w", name, err)
+	}
 	cmd := exec.Command(program, args...)
 	cmd.Dir = filepath.Dir(pidFile)
 	cmd.Env = append(os.Environ(), env...)

@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +38,37 @@ func TestParseStat(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})
+	}
+}
+
+// What this process was given to keep open does not go on to a program that outlives it.
+func TestProcessesInheritNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, lock.Fd(), syscall.F_SETFD, 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	p, err := startProcess("sleep", filepath.Join(dir, "pid"), filepath.Join(dir, "log"), nil, "sleep", "600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.stop(context.Background(), time.Second); err != nil {
+			t.Error(err)
+		}
+	}()
+	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.PID))
+	if err != nil || len(open) < 3 {
+		t.Fatalf("its open files: %v %v", open, err)
+	}
+	for _, fd := range open {
+		if target, err := os.Readlink(fd); err == nil && target == lock.Name() {
+			t.Error("the program holds the file that was locked")
+		}
 	}
 }
 
