@@ -118,11 +118,23 @@ func values(t *testing.T, more map[string]any, bridges ...*v1alpha1.FeedbackBrid
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "values.yaml")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+	// Not in t.TempDir: its path has the test's name, and Helm takes a comma for the end of a path.
+	file, err := os.CreateTemp("", "feedbackbridge-e2e-values-*.yaml")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	t.Cleanup(func() {
+		if err := os.Remove(file.Name()); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := file.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return file.Name()
 }
 
 func toMap(t *testing.T, v any) map[string]any {
