@@ -32,7 +32,7 @@ type achieved struct {
 // enough is whether a bridge has shown what its kind can.
 func (b *bridge) enough() bool {
 	if b.kind == stays {
-		return b.rotated.superseded.Load() >= 1 && b.rotated.ends.Load() >= 1
+		return b.rotated.superseded.Load() >= 1 && b.rotated.overdue.Load() && b.rotated.ends.Load() >= 1
 	}
 	return b.rotated.hmac.Load() >= 1 && b.rotated.jwt.Load() >= 1
 }
@@ -51,15 +51,14 @@ func (w *world) rotate(parent context.Context, t *testing.T, rotations int64) {
 		drivers.Go(func() { b.endConnections(ctx) })
 	}
 	defer func() { stop(); drivers.Wait() }()
+	began, said := time.Now(), time.Now()
 	if !until(ctx, func() bool {
-		total := int64(0)
-		for _, b := range w.bridges {
-			total += b.rotated.hmac.Load() + b.rotated.jwt.Load()
-			if !b.enough() {
-				return false
-			}
+		done, enough := w.progress()
+		if time.Since(said) >= 30*time.Second {
+			said = time.Now()
+			t.Logf("%d rotations after %v", done, time.Since(began).Round(time.Second))
 		}
-		return total >= rotations || len(w.done.failed()) > 0
+		return done >= rotations && enough || len(w.done.failed()) > 0
 	}) {
 		t.Error("the rotations did not come to an end in time")
 		for _, b := range w.bridges {
@@ -67,6 +66,16 @@ func (w *world) rotate(parent context.Context, t *testing.T, rotations int64) {
 			t.Logf("%s: %s\nhmac %+v\njwt %+v", b, b.achievements(), hmac, jwt)
 		}
 	}
+}
+
+// progress is how many rotations were made, and whether each bridge has shown what its kind can.
+func (w *world) progress() (done int64, enough bool) {
+	enough = true
+	for _, b := range w.bridges {
+		done += b.rotated.hmac.Load() + b.rotated.jwt.Load()
+		enough = enough && b.enough()
+	}
+	return done, enough
 }
 
 // rotateHMAC rotates the HMAC key as soon as the rotation before is over, or, where the site stays, as soon as another one

@@ -53,7 +53,7 @@ func (w *world) settle(ctx context.Context, t *testing.T) {
 // figures are what is printed.
 type figures struct {
 	hmac, jwt, superseded, tickets, frames, refusedFrames, refusedDials, fallbacks, asked, outages int64
-	away, longest                                                                                  time.Duration
+	away, longest, tokenLeft                                                                       time.Duration
 }
 
 func (f *figures) add(g figures) {
@@ -61,6 +61,9 @@ func (f *figures) add(g figures) {
 	f.tickets, f.frames, f.refusedFrames = f.tickets+g.tickets, f.frames+g.frames, f.refusedFrames+g.refusedFrames
 	f.refusedDials, f.fallbacks, f.asked = f.refusedDials+g.refusedDials, f.fallbacks+g.fallbacks, f.asked+g.asked
 	f.outages, f.away, f.longest = f.outages+g.outages, f.away+g.away, max(f.longest, g.longest)
+	if f.tokenLeft == 0 || g.tokenLeft < f.tokenLeft {
+		f.tokenLeft = g.tokenLeft
+	}
 }
 
 // judge checks what is claimed, and prints the figures.
@@ -68,15 +71,20 @@ func (w *world) judge(t *testing.T, took time.Duration) {
 	t.Helper()
 	rows := map[character]figures{}
 	var all figures
-	for _, b := range w.bridges {
-		f := b.judge(t)
+	findings := make([]figures, len(w.bridges))
+	for i, b := range w.bridges {
+		findings[i] = b.judge(t)
+	}
+	w.end()
+	for i, b := range w.bridges {
+		f := findings[i]
+		if f.tokenLeft = b.kubelet.tokenLeft; f.tokenLeft < 0 {
+			t.Errorf("%s: the bot had a token that had expired %v before", b, -f.tokenLeft)
+		}
 		row := rows[b.character]
 		row.add(f)
 		rows[b.character] = row
 		all.add(f)
-	}
-	w.end()
-	for _, b := range w.bridges {
 		if err := b.kubelet.end(); err != nil {
 			w.done.restarts.Add(1)
 			t.Errorf("%s: %v", b, err)
@@ -98,10 +106,10 @@ func (w *world) print(rows map[character]figures, all figures, took time.Duratio
 	fmt.Printf("\n%d rotations of %d bridges in %v under traffic; seed %d; bot restarts: %d\n\n",
 		all.hmac+all.jwt, len(w.bridges), took.Round(time.Second), w.seed, w.done.restarts.Load())
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(out, "site\tkeys\tHMAC\tJWT\tsuperseded\ttickets\tframes\tframes refused\tdials refused\tfallbacks\tresults asked again\taway\tlongest")
+	_, _ = fmt.Fprintln(out, "site\tkeys\tHMAC\tJWT\tsuperseded\ttickets\tframes\tframes refused\tdials refused\tfallbacks\tresults asked again\taway\tlongest\ttoken left")
 	row := func(site, keys any, f figures) {
-		_, _ = fmt.Fprintf(out, "%v\t%v\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v in %d\t%v\n", site, keys, f.hmac, f.jwt, f.superseded, f.tickets,
-			f.frames, f.refusedFrames, f.refusedDials, f.fallbacks, f.asked, f.away.Round(time.Millisecond), f.outages, f.longest.Round(time.Millisecond))
+		_, _ = fmt.Fprintf(out, "%v\t%v\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v in %d\t%v\t%v\n", site, keys, f.hmac, f.jwt, f.superseded, f.tickets,
+			f.frames, f.refusedFrames, f.refusedDials, f.fallbacks, f.asked, f.away.Round(time.Millisecond), f.outages, f.longest.Round(time.Millisecond), f.tokenLeft.Round(time.Second))
 	}
 	for _, c := range crew(1) {
 		if f, ok := rows[c]; ok {

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -48,10 +49,12 @@ type kubelet struct {
 	// projected are the credentials directory's files, and version the folder that they are in.
 	projected map[string][]byte
 	version   int
+	// tokenLeft is the shortest that the token in the directory was ever still valid for.
+	tokenLeft time.Duration
 }
 
 func newKubelet(w *world, bridge string, number int) *kubelet {
-	return &kubelet{w: w, bridge: bridge, dir: filepath.Join(w.dir, bridge), dice: source(w.seed, "kubelet", number), ended: make(chan struct{})}
+	return &kubelet{w: w, bridge: bridge, dir: filepath.Join(w.dir, bridge), dice: source(w.seed, "kubelet", number), ended: make(chan struct{}), tokenLeft: time.Hour}
 }
 
 // path is where a volume is.
@@ -81,6 +84,15 @@ func (k *kubelet) run(ctx context.Context) {
 			}
 		}
 		k.checkTemplate()
+		k.checkToken()
+	}
+}
+
+// checkToken notes how long the bot's token is still valid.
+func (k *kubelet) checkToken() {
+	var claims jwt.RegisteredClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(string(k.projected[v1alpha1.FileJWT]), &claims); err == nil {
+		k.tokenLeft = min(k.tokenLeft, time.Until(claims.ExpiresAt.Time))
 	}
 }
 

@@ -37,6 +37,10 @@ func TestRotations(t *testing.T) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(rotations)*time.Second)
 	defer cancel()
+	if deadline, ok := t.Deadline(); ok { // so that there is time to stop everything
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-patience))
+		defer cancel()
+	}
 	w.rotate(ctx, t, rotations)
 	took := time.Since(began)
 	w.settle(ctx, t)

@@ -150,8 +150,10 @@ func (s *Server) wake() {
 	}
 }
 
-// write writes what there is until the connection ends.
+// write writes what there is until the connection ends, and ends it where it cannot write: gorilla's connections write
+// nothing more after a write that was late, so the bot would hear no more of the site.
 func (s *Server) write(c *conn) {
+	defer func() { _ = c.ws.Close() }() // the reader may have closed it
 	ping, stopPing := every(s.cfg.PingInterval)
 	defer stopPing()
 	resend, stopResend := every(s.cfg.ResendAfter / 4)
