@@ -158,7 +158,7 @@ func (r *Reconciler) storeSecrets(ctx context.Context, b *v1alpha1.FeedbackBridg
 	anyChanged := false
 	c.events, c.signingEvents, c.siteEvents = nil, nil, nil
 	for _, w := range writes {
-		changed, err := r.storeSecret(ctx, b.Name, secrets[*w.desired.Name], w.desired)
+		changed, err := r.storeSecret(ctx, b.Name, secrets[*w.desired.Name], w)
 		if err != nil {
 			return anyChanged, err
 		}

@@ -4,13 +4,17 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
@@ -81,17 +85,29 @@ func isManaged(object metav1.Object) bool {
 // secretWrite is one Secret of the operator as it should be, and what has happened once it is.
 type secretWrite struct {
 	desired *corev1ac.SecretApplyConfiguration
-	events  []event
+	// random is whether it holds keys that the operator made up, and that are nowhere else.
+	random bool
+	events []event
 }
 
 // storeSecret writes a Secret when it is not what it should be. have is it as the API server has it, or nil. Should it have
 // changed since, the write is refused: two operators, of which one was thought dead, must not undo each other's keys.
-func (r *Reconciler) storeSecret(ctx context.Context, bridge string, have *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) (bool, error) {
-	if have == nil {
+func (r *Reconciler) storeSecret(ctx context.Context, bridge string, have *corev1.Secret, w secretWrite) (bool, error) {
+	desired := w.desired
+	if have == nil && !w.random {
 		return true, r.cluster().apply(ctx, "Secret "+*desired.Name, desired)
+	}
+	if have == nil {
+		var err error
+		if have, err = r.claimSecret(ctx, desired); err != nil {
+			return false, err
+		}
 	}
 	if !isOfBridge(have, bridge) {
 		return false, fmt.Errorf("apply Secret %s: %w", have.Name, errForeign)
+	}
+	if err := r.dropSlippedIn(ctx, have, desired); err != nil {
+		return false, err
 	}
 	settled, err := isSettled(have, desired, corev1ac.ExtractSecret)
 	if err != nil || settled {
@@ -102,4 +118,61 @@ func (r *Reconciler) storeSecret(ctx context.Context, bridge string, have *corev
 	versioned.ObjectMetaApplyConfiguration = &meta
 	versioned.WithResourceVersion(have.ResourceVersion)
 	return true, r.cluster().apply(ctx, "Secret "+have.Name, &versioned)
+}
+
+// claimSecret makes a Secret that does not exist, without what it is to hold. An apply of the whole, held up on its way,
+// would replace the keys of the one that was made meanwhile; with the claim's version it is refused.
+func (r *Reconciler) claimSecret(ctx context.Context, desired *corev1ac.SecretApplyConfiguration) (*corev1.Secret, error) {
+	bare := *desired
+	bare.Data = nil
+	claim, err := applyForm[corev1.Secret](&bare)
+	if err != nil {
+		return nil, fmt.Errorf("claim Secret %s: %w", *desired.Name, err)
+	}
+	claim.Annotations = nil
+	err = r.Create(ctx, claim, fieldOwner)
+	if apierrors.IsAlreadyExists(err) {
+		err = apierrors.NewConflict(corev1.Resource("secrets"), *desired.Name, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim Secret %s: %w", *desired.Name, err)
+	}
+	return claim, nil
+}
+
+// reservedData are the keys of Secrets that mean something to the bot or the site; none of them may be another writer's.
+func reservedData() []string {
+	names := []string{v1alpha1.FileJWT, v1alpha1.FileJWTPrevious, v1alpha1.SiteJWKS, signingCurrent, signingNext}
+	for _, name := range []string{v1alpha1.SiteHMACKey, v1alpha1.FileHMACCurrent, v1alpha1.FileHMACNext, v1alpha1.FileHMACPrevious} {
+		names = append(names, name, name+v1alpha1.SiteKeyIDSuffix)
+	}
+	return names
+}
+
+// dropSlippedIn takes out of a Secret what another writer put in where the operator has nothing, and what of the operator's
+// that writer has overwritten and is not to be there any more: server-side apply leaves it alone.
+func (r *Reconciler) dropSlippedIn(ctx context.Context, have *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) error {
+	owned, err := corev1ac.ExtractSecret(have, string(fieldOwner))
+	if err != nil {
+		return fmt.Errorf("read the managed fields of Secret %s: %w", have.Name, err)
+	}
+	drop := map[string]any{}
+	for _, name := range reservedData() {
+		_, there := have.Data[name]
+		_, ours := owned.Data[name]
+		if _, wanted := desired.Data[name]; there && !ours && !wanted {
+			drop[name] = nil
+		}
+	}
+	if len(drop) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]string{"resourceVersion": have.ResourceVersion}, "data": drop})
+	if err != nil {
+		return fmt.Errorf("encode a patch: %w", err)
+	}
+	if err := r.Patch(ctx, have, client.RawPatch(types.MergePatchType, patch), fieldOwner); err != nil {
+		return fmt.Errorf("take what others put into Secret %s out of it: %w", have.Name, err)
+	}
+	return nil
 }
