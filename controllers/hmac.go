@@ -36,9 +36,7 @@ func loadHMAC(own, site stored, now time.Time, overlap time.Duration) hmacKeys {
 	keys.previous = keys.add(own.data[v1alpha1.FileHMACPrevious])
 	keys.stagedAt, keys.publishedAt = own.time(annotationStagedAt), own.time(annotationPublishedAt)
 	keys.rotatedAt, keys.retireAt = own.time(annotationRotatedAt), own.time(annotationRetireAt)
-	if keys.current == "" {
-		keys.recover(site)
-	}
+	keys.recover(site)
 	if keys.next != "" && keys.publishedAt.IsZero() && bytes.Equal(site.data[v1alpha1.SiteHMACNext], keys.values[keys.next]) {
 		keys.publishedAt = now
 	}
@@ -53,13 +51,21 @@ func loadHMAC(own, site stored, now time.Time, overlap time.Duration) hmacKeys {
 	return keys
 }
 
-// recover fills the slots from the site's Secret, none of them twice.
+// recover fills slots that are empty, though they should not be, from the site's Secret. A current key is always needed; a
+// next key that the site has is to be accepted; a previous key is missed where its end is known.
 func (k *hmacKeys) recover(site stored) {
+	lost := k.current == ""
 	for _, slot := range []struct {
-		id   *string
-		file string
-	}{{&k.current, v1alpha1.SiteHMACCurrent}, {&k.next, v1alpha1.SiteHMACNext}, {&k.previous, v1alpha1.SiteHMACPrevious}} {
-		if value := site.data[slot.file]; *slot.id == "" && len(value) > 0 && !k.has(v1alpha1.KeyID(value)) {
+		id     *string
+		file   string
+		missed bool
+	}{
+		{&k.current, v1alpha1.SiteHMACCurrent, lost},
+		{&k.next, v1alpha1.SiteHMACNext, true},
+		{&k.previous, v1alpha1.SiteHMACPrevious, lost || !k.retireAt.IsZero()},
+	} {
+		value := site.data[slot.file]
+		if slot.missed && *slot.id == "" && len(value) > 0 && !k.has(v1alpha1.KeyID(value)) {
 			*slot.id = k.add(value)
 		}
 	}
