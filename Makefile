@@ -28,6 +28,23 @@ demo-down: $(BIN)/demo $(BIN)/cluster ## Stop what `make demo` started
 test: setup ## Run every test (3 minutes; 30 the first time)
 	@hack/test.sh
 
+.PHONY: e2e
+e2e: setup ## Run the tests on the local cluster only: operator, chart, Argo CD (10 minutes)
+	@hack/e2e.sh
+
+.PHONY: e2e-tools
+e2e-tools: chart-tools $(BIN)/argocd $(BIN)/kubectl-feedbackbridge
+
+.PHONY: rotation
+rotation: bin/cluster ## Rotate keys 1,000 times under traffic, with sites of three kinds (10 minutes)
+	@KUBEBUILDER_ASSETS=$$(bin/cluster binaries kube-apiserver etcd | tail -n 1) ROTATIONS=$(or $(ROTATIONS),1000) \
+		go test -count=1 -v -timeout 40m ./hack/rotation
+
+.PHONY: load
+load: build bin/cluster ## Measure the operator with 2,000 bridges; prints the figures of docs/performance.md (25 minutes)
+	@KUBEBUILDER_ASSETS=$$(bin/cluster binaries kube-apiserver etcd | tail -n 1) \
+		go run ./hack/load --bridges $(or $(BRIDGES),2000) --settled $(or $(SETTLED),10m)
+
 .PHONY: bench
 bench: build $(BIN)/bench ## Measure the bot; prints the figures of docs/performance.md (1 minute)
 	@$(BIN)/bench --bot $(BIN)/feedbackbridge-bot
@@ -35,7 +52,10 @@ bench: build $(BIN)/bench ## Measure the bot; prints the figures of docs/perform
 ##@ Build
 
 .PHONY: build
-build: $(BIN)/feedbackbridge-operator $(BIN)/feedbackbridge-bot ## Build the operator and the bot into bin/
+build: $(BIN)/feedbackbridge-operator $(BIN)/feedbackbridge-bot $(BIN)/kubectl-feedbackbridge ## Build operator, bot and kubectl plug-in into bin/
+
+$(BIN)/kubectl-feedbackbridge: $(BIN)/feedbackbridge-operator
+	@ln -sf feedbackbridge-operator $@
 
 $(BIN)/feedbackbridge-operator: $(SOURCES)
 	@CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $@ .
@@ -141,6 +161,10 @@ $(BIN)/helm-unittest: hack/tools/helm/go.mod
 
 $(BIN)/promtool: hack/chart/promtool.sh
 	@hack/chart/promtool.sh $@
+
+$(BIN)/argocd: hack/tools/argocd/go.mod
+	@echo "building Argo CD (5 minutes the first time)"
+	@CGO_ENABLED=0 go -C hack/tools/argocd build -trimpath -ldflags "-s -w" -o $(abspath $@) github.com/argoproj/argo-cd/v3/cmd
 
 $(BIN)/image: hack/tools/go.mod $(wildcard hack/tools/image/*.go)
 	@go -C hack/tools build -o $(abspath $@) ./image
