@@ -18,8 +18,10 @@ const (
 	shortForm = 60
 	// leastPerBridge is how many rotations are left to one bridge at least, and mostBridges how many share the others.
 	leastPerBridge, mostBridges = 5, 30
-	// patience is how long the start may take, and the rotations beyond a second for each.
-	patience = 2 * time.Minute
+	// patience is how long the start may take, and the rotations beyond a second for each: machines may be busy.
+	patience = 4 * time.Minute
+	// ending is what is left of the test's time for its end.
+	ending = 90 * time.Second
 )
 
 // TestRotations is what the package is for.
@@ -38,7 +40,7 @@ func TestRotations(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(rotations)*time.Second)
 	defer cancel()
 	if deadline, ok := t.Deadline(); ok { // so that there is time to stop everything
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-patience))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-ending))
 		defer cancel()
 	}
 	w.rotate(ctx, t, rotations)
@@ -73,8 +75,8 @@ func crew(rotations int64) []character {
 		{adopts, generated}, {swaps, own}, {adopts, own}, {swaps, generated}, {stays, generated}, {stays, own},
 	}
 	busy := all[:4]
-	for ending := len(busy); ending < mostBridges && int64(ending*leastPerBridge) < rotations; ending++ {
-		all = append(all, busy[ending%len(busy)])
+	for i := len(busy); i < mostBridges && int64(i*leastPerBridge) < rotations; i++ {
+		all = append(all, busy[i%len(busy)])
 	}
 	if rotations > shortForm {
 		all = append(all, character{stays, generated}, character{stays, own})
