@@ -27,6 +27,8 @@ const (
 	retryTerminal = time.Minute
 	// retryWorkload is how often a workload that does not run is looked at when nothing changes: a crash is forgotten in time.
 	retryWorkload = time.Minute
+	// awaitCache is when a bridge whose bot was just made is looked at where the cache does not bring it back sooner.
+	awaitCache = time.Second
 	// timerSlack is added to timers, so that they fire when their time has come and not just before.
 	timerSlack = 100 * time.Millisecond
 )
@@ -79,6 +81,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, nil
 	}
 	record(r.Recorder, &bridge, o.creds.events)
+	if o.deployment == nil && o.rolled && o.applied.err == nil {
+		// The status of a bridge that was just made would be written again at once: it follows when the cache has its bot.
+		return ctrl.Result{RequeueAfter: awaitCache}, nil
+	}
 	o.applied.err = errors.Join(o.applied.err, r.lookAtPods(ctx, o))
 	due, err := r.writeStatus(ctx, &bridge, o, remembered)
 	if err != nil {

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	crevent "sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -79,37 +78,23 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(ControllerName).
-		For(&v1alpha1.FeedbackBridge{}).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
 		}).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.bridgesOfSecret), builder.OnlyMetadata)
+		Watches(&v1alpha1.FeedbackBridge{}, bridgeEvents()).
+		Watches(&corev1.Secret{}, childEvents(r.bridgesOfSecret), builder.OnlyMetadata)
 	for _, kind := range cachedKinds() {
 		var when []builder.WatchesOption
 		if _, isLease := kind.object.(*coordinationv1.Lease); isLease {
 			when = append(when, builder.WithPredicates(r.leaseNews()))
 		}
-		b.Watches(kind.object, echoesLast(bridgeOfChild), when...)
+		b.Watches(kind.object, childEvents(bridgeOfChild), when...)
 	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller: %w", err)
 	}
 	return nil
-}
-
-// echoesLast makes of a map a handler that lets a new child wait behind all other work: it is the operator's own doing,
-// and while many bridges are new, the next bridge's children matter more than the status of the one before.
-func echoesLast(bridges handler.MapFunc) handler.EventHandler {
-	low := handler.EnqueueRequestsFromMapFunc(bridges)
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e crevent.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			e.IsInInitialList = true
-			low.Create(ctx, e, q)
-		},
-		UpdateFunc: low.Update,
-		DeleteFunc: low.Delete,
-	}
 }
 
 // bridgeOfChild finds a child's bridge by its name; the volume claim has no owner to find it by. A pod's name is not the
