@@ -65,7 +65,7 @@ func Command() *cobra.Command {
 	f.StringVar(&t.url, "url", "", "where the operator serves its metrics")
 	f.StringVar(&t.tokenFile, "token-file", "", "the token to show; without it, metrics should be for everyone")
 	f.StringSliceVar(&t.ready, "ready", nil, "bridges that should be Ready, as namespace/name")
-	f.DurationVar(&t.timeout, "timeout", time.Minute, "how long to wait for all that")
+	f.DurationVar(&t.timeout, "timeout", 30*time.Second, "how long to wait for all that")
 	if err := cmd.MarkFlagRequired("url"); err != nil {
 		panic(err) // the flag is defined above
 	}
