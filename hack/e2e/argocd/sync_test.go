@@ -43,8 +43,9 @@ func newScene(t *testing.T) *scene {
 	// The world's end, which reads every log, comes before the Applications'.
 	t.Cleanup(s.tearDown)
 	s.world = world.New(t)
+	s.world.Bridge.Spec.Credentials.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{}}
 	s.repository.copy("charts/feedbackbridge")
-	s.writeBridge()
+	s.repository.write(bridgeFile, s.manifest())
 	s.repository.write("bridges/notes.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\ndata: {team: shop}\n"))
 	s.revision = s.repository.push("the chart and a bridge")
 
@@ -84,18 +85,17 @@ func (s *scene) tearDown() {
 	}
 }
 
-// writeBridge writes the bridge as a person would: no status, no empty fields.
-func (s *scene) writeBridge() {
+// manifest is the bridge as it is in git; its namespace is the Application's destination.
+func (s *scene) manifest() []byte {
 	s.t.Helper()
-	bridge := s.world.Manifest()
-	bridge.Spec.Credentials.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{}}
-	bridge.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FeedbackBridge"}
-	bridge.Namespace = "" // the Application's destination
-	text, err := yaml.Marshal(bridge)
+	text, err := yaml.Marshal(&v1alpha1.FeedbackBridge{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FeedbackBridge"},
+		ObjectMeta: metav1.ObjectMeta{Name: s.world.Name}, Spec: s.world.Bridge.Spec,
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.repository.write(bridgeFile, text)
+	return text
 }
 
 // bridge is the bridge's line in the Application.
@@ -335,6 +335,7 @@ func upgradeIsASync(t *testing.T, s *scene) {
 
 func prunedWithCare(t *testing.T, s *scene) {
 	w := s.world
+	bridge := s.repository.read(bridgeFile)
 	s.repository.remove(bridgeFile)
 	s.revision = s.repository.push("no bridge any more")
 	s.bridges.wait(time.Minute, "the bridge is pruned", func(now state) bool {
@@ -355,7 +356,7 @@ func prunedWithCare(t *testing.T, s *scene) {
 		}
 	}
 	// Back in git, it goes on from its volume, with the keys that the site knows.
-	s.writeBridge()
+	s.repository.write(bridgeFile, bridge)
 	s.revision = s.repository.push("the bridge again")
 	s.bridges.waitHealthy(s.revision, 2*time.Minute)
 	posts := len(w.Telegram.Messages(world.Group))
