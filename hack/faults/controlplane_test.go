@@ -101,7 +101,7 @@ func (p *controlPlane) startAPI(t *testing.T) {
 	transport, err := rest.TransportFor(p.config)
 	must(t, err)
 	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
-	eventually(t, time.Minute, "the API server is ready", func() error {
+	eventually(t, 3*time.Minute, "the API server is ready", func() error {
 		if p.api.ended() {
 			t.Fatalf("kube-apiserver ended: %v\n%s", p.api.err, p.api.tail())
 		}

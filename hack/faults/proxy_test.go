@@ -19,6 +19,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+// lateAgent ends the user agent of calls that reached the API server when their operator had given them up.
+const lateAgent = " (late)"
+
 // failing is the part of all calls that fail, half of them before they reach the API server.
 const failing = 0.1
 
@@ -29,9 +32,12 @@ type proxy struct {
 	upstream   http.RoundTripper
 	seed       uint64
 
-	calls, refused, dropped, watchesCut, held atomic.Int64
+	calls, refused, dropped, late, watchesCut, held atomic.Int64
 	// electionFaults counts those of all faults that befell the operators' Lease.
 	electionFaults atomic.Int64
+
+	// deliveries are the calls that are on their way late.
+	deliveries sync.WaitGroup
 
 	mu sync.Mutex
 	// healed is there while the operator is cut off, and closed at the end of that.
@@ -54,6 +60,7 @@ func startProxy(t *testing.T, config *rest.Config, token string, seed uint64) *p
 		p.heal()
 		server.CloseClientConnections()
 		server.Close()
+		p.deliveries.Wait()
 	})
 	return p
 }
@@ -101,8 +108,9 @@ type fate struct {
 	// status answers it instead of the API server, or breaks the connection where it is -1.
 	status int
 	// drop loses the answer, or a watch after a while.
-	drop  bool
-	delay time.Duration
+	drop bool
+	// late is how much later than the operator heard of its failure a call that is dropped takes effect.
+	late, delay time.Duration
 	// life is how long a watch that is dropped may live.
 	life time.Duration
 }
@@ -120,6 +128,9 @@ func fateOf(seed, number uint64) fate {
 		f.status = []int{http.StatusInternalServerError, http.StatusServiceUnavailable, -1}[dice.IntN(3)]
 	case p < failing:
 		f.drop = true
+		if dice.IntN(4) == 0 {
+			f.late = time.Duration(dice.Int64N(int64(3 * time.Second)))
+		}
 	}
 	return f
 }
@@ -144,6 +155,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "fault", f.status)
 		return
 	}
+	if f.late > 0 && r.Method != http.MethodGet {
+		p.deliver(r.Clone(context.WithoutCancel(r.Context())), body, f.late)
+		reset()
+	}
 	response, err := p.forward(r, body)
 	if err != nil {
 		reset()
@@ -164,6 +179,20 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	begin(w, response)
 	w.Write(answer) //nolint:errcheck // the operator may have gone
+}
+
+// deliver lets a call reach the API server later, whoever leads then.
+func (p *proxy) deliver(r *http.Request, body []byte, later time.Duration) {
+	p.late.Add(1)
+	r.Header.Set("User-Agent", r.UserAgent()+lateAgent)
+	p.deliveries.Add(1)
+	go func() {
+		defer p.deliveries.Done()
+		wait(r.Context(), later)
+		if response, err := p.forward(r, body); err == nil {
+			response.Body.Close()
+		}
+	}()
 }
 
 // forward sends a call to the API server, as the proxy's operator.
