@@ -123,6 +123,7 @@ chart: ## Generate the chart's README, schema and copies of config/
 
 .PHONY: check-chart
 check-chart: chart-tools ## Fail where those are not current; lint the chart and run its unit tests
+	@go -C hack/tools/helm test ./chartgen
 	@go -C hack/tools/helm run ./chartgen --root ../../.. --check
 	@for values in $(CHART)/ci/*.yaml; do $(BIN)/helm lint --strict --quiet --values $$values $(CHART); done
 	@$(BIN)/helm-unittest --strict $(CHART)
