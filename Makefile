@@ -98,9 +98,14 @@ manifests: $(BIN)/controller-gen ## Generate the CRD and the operator's role
 	@$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(BIN)/controller-gen rbac:roleName=feedbackbridge-operator paths=./controllers/... output:rbac:dir=config/rbac
 
+.PHONY: reference
+reference: ## Write docs/reference.md from the sources
+	@go run ./hack/reference > docs/reference.md
+
 .PHONY: check-generated
 check-generated: generate manifests ## Fail where a generated file is not what the sources give
 	@git diff --exit-code -- api config || { echo "generated files differ: run 'make generate manifests' and commit" >&2; exit 1; }
+	@go run ./hack/reference | diff -u docs/reference.md - || { echo "docs/reference.md differs: run 'make reference' and commit" >&2; exit 1; }
 	@go mod tidy -diff
 
 ##@ Quality

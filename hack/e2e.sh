@@ -26,7 +26,7 @@ hack/e2e/argocd/setup.sh
 make images sim-image e2e-tools
 
 step "end to end: delivery, operations, security, rotation, thirty breakages, the kubectl plug-in (3 minutes)"
-go test -tags e2e -count=1 -timeout 25m -v ./hack/e2e
+go test -tags e2e -count=1 -parallel 8 -timeout 25m -v ./hack/e2e
 
 step "end to end: the chart's life, from installation to uninstallation (3 minutes)"
 go test -tags e2e -count=1 -timeout 20m -v ./hack/e2e/chart
