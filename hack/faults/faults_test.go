@@ -79,7 +79,8 @@ func TestFaults(t *testing.T) {
 func (w *world) people(ctx context.Context, dice *rand.Rand) {
 	for ctx.Err() == nil {
 		b := w.bridges[dice.IntN(len(w.bridges))]
-		if err := b.person.act(w.ctx, dice); err != nil && w.ctx.Err() == nil {
+		// What was begun is done to its end.
+		if err := b.person.act(context.WithoutCancel(ctx), dice); err != nil {
 			w.fail("%s: a person's change: %v", b.name, err)
 		}
 		if dice.IntN(10) == 0 {

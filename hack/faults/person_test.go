@@ -99,12 +99,20 @@ func isStable(r v1alpha1.RotationStatus) bool {
 // act does one thing, if there is one to do: it starts a rotation, or asks for a second one while the first runs.
 func (p *person) act(ctx context.Context, dice *rand.Rand) error {
 	object := p.bridge.object(ctx)
-	if p.bridge.kind == plain || !p.bridge.bot.runsAlready() {
+	switch {
+	case !p.bridge.bot.runsAlready():
+		return nil
+	case p.bridge.kind == generated:
+		return p.askFor(ctx, object, dice)
+	case p.bridge.kind == owned:
+		return p.changeKey(ctx, object, dice)
+	default:
 		return nil
 	}
-	if p.bridge.kind == generated {
-		return p.askFor(ctx, object, dice)
-	}
+}
+
+// changeKey stores another key in the bridge's own Secret, once the one before is all that is in use.
+func (p *person) changeKey(ctx context.Context, object *v1alpha1.FeedbackBridge, dice *rand.Rand) error {
 	if r := rotationsOf(object)[hmacKey]; !isStable(r) || r.CurrentKeyID != v1alpha1.KeyID([]byte(p.newest())) {
 		return nil
 	}

@@ -156,7 +156,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if f.late > 0 && r.Method != http.MethodGet {
-		p.deliver(r.Clone(context.WithoutCancel(r.Context())), body, f.late)
+		p.deliver(context.WithoutCancel(r.Context()), r, body, f.late)
 		reset()
 	}
 	response, err := p.forward(r, body)
@@ -182,13 +182,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // deliver lets a call reach the API server later, whoever leads then.
-func (p *proxy) deliver(r *http.Request, body []byte, later time.Duration) {
+func (p *proxy) deliver(ctx context.Context, r *http.Request, body []byte, later time.Duration) {
 	p.late.Add(1)
+	r = r.Clone(ctx)
 	r.Header.Set("User-Agent", r.UserAgent()+lateAgent)
 	p.deliveries.Add(1)
 	go func() {
 		defer p.deliveries.Done()
-		wait(r.Context(), later)
+		wait(ctx, later)
 		if response, err := p.forward(r, body); err == nil {
 			response.Body.Close()
 		}

@@ -163,8 +163,10 @@ func (w *world) fail(format string, args ...any) {
 	}
 }
 
-// change repeats a person's change until the API server has taken it: it may be away.
+// change repeats a person's change until the API server has taken it: it may be away for a while.
 func (w *world) change(ctx context.Context, object client.Object, mutate func()) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	return poll(ctx, 100*time.Millisecond, func() error {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
