@@ -61,6 +61,9 @@ func (l *life) needsCRD(t *testing.T) {
 	}
 	crd := must(t, append([]string{"template"}, append(args, "--show-only", "templates/crd.yaml")...)...)
 	apply(t, crd, "--field-manager=helm")
+	if _, err := world.Kubectl(t.Context(), "wait", "crd/"+crdName, "--for=condition=Established", "--timeout=30s"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func apply(t *testing.T, manifest string, args ...string) {
