@@ -35,6 +35,8 @@ const (
 	mostHesitation = 3 * time.Second
 	// resendAfter is when a site sends again what has no answer.
 	resendAfter = 3 * time.Second
+	// recentFeedback is how much of the feedback may be without an answer.
+	recentFeedback = 1000
 )
 
 // site is a simulated site that gets its keys from Secrets.
@@ -51,15 +53,15 @@ type site struct {
 	before             string
 
 	mu sync.Mutex
-	// underWay counts the feedback without an answer at the moments when the only key was swapped: its results may be
-	// signed with a key that is gone, and then have to be asked for again.
-	underWay int64
+	// underWay is the feedback that had no answer when the only key was swapped: its results may be signed with a key that
+	// is gone, and then have to be asked for again.
+	underWay map[string]bool
 	outages  []time.Duration
 	opened   time.Time // when the connection that is open was
 }
 
 func newSite(b *bridge) *site {
-	s := &site{b: b, dice: b.dice("site"), equipped: make(chan struct{})}
+	s := &site{b: b, dice: b.dice("site"), equipped: make(chan struct{}), underWay: map[string]bool{}}
 	s.server = simsite.New(simsite.Config{Accept: simsite.AcceptAny(), ResendAfter: resendAfter})
 	s.http = httptest.NewServer(s.server)
 	return s
@@ -169,11 +171,14 @@ func (s *site) takeHMAC(given map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	stats := s.server.Stats()
 	s.server.HoldKeys(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.underWay += stats.Feedback - stats.Answered
+	for _, sent := range s.server.All(0, recentFeedback) {
+		if sent.Result == nil {
+			s.underWay[sent.ID] = true
+		}
+	}
 	return nil
 }
 
