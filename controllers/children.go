@@ -24,6 +24,14 @@ func labelsOf(b *v1alpha1.FeedbackBridge) map[string]string {
 	}
 }
 
+// keptLabelsOf are the labels of what has no owner because it outlives its bridge. Argo CD may be told to track by the
+// instance label: it would prune what has no owner and bears the name of an Application.
+func keptLabelsOf(b *v1alpha1.FeedbackBridge) map[string]string {
+	labels := labelsOf(b)
+	delete(labels, "app.kubernetes.io/instance")
+	return labels
+}
+
 // selectorOf are the labels that tell a bridge's pods from all others.
 func selectorOf(b *v1alpha1.FeedbackBridge) map[string]string {
 	return map[string]string{"app.kubernetes.io/name": botAppName, v1alpha1.LabelBridge: b.Name}

@@ -92,6 +92,6 @@ func buildVolumeClaim(b *v1alpha1.FeedbackBridge) *corev1ac.PersistentVolumeClai
 		spec.WithStorageClassName(*pvc.StorageClassName)
 	}
 	return corev1ac.PersistentVolumeClaim(v1alpha1.BotName(b.Name), b.Namespace).
-		WithLabels(labelsOf(b)).
+		WithLabels(keptLabelsOf(b)).
 		WithSpec(spec)
 }

@@ -62,7 +62,8 @@ func buildSecret(b *v1alpha1.FeedbackBridge, hold held) *corev1ac.SecretApplyCon
 			data[file] = []byte(token)
 		}
 	}
-	return ownSecret(b, v1alpha1.BotName(b.Name), data, hold.hmac.annotations(), hold.handled).WithOwnerReferences(ownerOf(b))
+	return ownSecret(b, v1alpha1.BotName(b.Name), data, hold.hmac.annotations(), hold.handled).
+		WithLabels(labelsOf(b)).WithOwnerReferences(ownerOf(b))
 }
 
 // buildSigningSecret holds the generated signing keys. It has no owner: a bridge made anew goes on with them, and the site
@@ -92,7 +93,7 @@ func ownSecret(b *v1alpha1.FeedbackBridge, name string, data map[string][]byte, 
 		}
 		annotations[annotationHandledRotateNow] = handled
 	}
-	secret := corev1ac.Secret(name, b.Namespace).WithLabels(labelsOf(b))
+	secret := corev1ac.Secret(name, b.Namespace).WithLabels(keptLabelsOf(b))
 	if len(annotations) > 0 {
 		secret.WithAnnotations(annotations)
 	}
