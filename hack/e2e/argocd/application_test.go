@@ -34,7 +34,6 @@ type application struct {
 
 // state is what of an Application the tests ask for.
 type state struct {
-	at     time.Time
 	Status struct {
 		Sync struct {
 			Status   string
@@ -190,22 +189,32 @@ func (app *application) waitHealthy(revision string, within time.Duration) time.
 	})
 }
 
-// refresh has Argo CD render git anew and compare it with the cluster, and waits until it did.
-func (app *application) refresh() {
+// refresh has Argo CD render git anew and compare it with the cluster, for all the Applications at once, and waits until it
+// did.
+func refresh(apps ...*application) {
+	asked := make([]time.Time, len(apps))
+	for i, app := range apps {
+		asked[i] = app.now().Status.ReconciledAt
+		app.askRefresh()
+	}
+	for i, app := range apps {
+		app.wait(30*time.Second, "refreshed", func(s state) bool {
+			_, pending := s.Metadata.Annotations["argocd.argoproj.io/refresh"]
+			return !pending && s.Status.ReconciledAt.After(asked[i])
+		})
+	}
+}
+
+func (app *application) askRefresh() {
 	app.t.Helper()
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(applicationGVK)
 	object.SetNamespace(namespace)
 	object.SetName(app.name)
-	asked := app.now().Status.ReconciledAt
 	patch := []byte(`{"metadata":{"annotations":{"argocd.argoproj.io/refresh":"hard"}}}`)
 	if err := world.Cluster.Patch(app.t.Context(), object, client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		app.t.Fatalf("ask for a refresh of %s: %v", app.name, err)
 	}
-	app.wait(30*time.Second, "refreshed", func(s state) bool {
-		_, pending := s.Metadata.Annotations["argocd.argoproj.io/refresh"]
-		return !pending && s.Status.ReconciledAt.After(asked)
-	})
 }
 
 // mark is a place in the record, for undisturbed.
@@ -215,11 +224,10 @@ func (app *application) mark() int {
 	return len(app.seen) - 1
 }
 
-// undisturbed fails if Argo CD has seen drift since a mark, or has synced anything: it compares once more, and every state
-// in between has to be Synced by the same operation.
+// undisturbed fails if Argo CD has seen drift since a mark, or has synced anything: every state has to be Synced, by the
+// same operation.
 func (app *application) undisturbed(since int) {
 	app.t.Helper()
-	app.refresh()
 	app.mu.Lock()
 	defer app.mu.Unlock()
 	first := app.seen[since]

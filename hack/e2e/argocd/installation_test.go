@@ -82,11 +82,9 @@ func (a *argoCD) applyManifests() {
 	}
 	manifests := filepath.Join(moduleDir(a.t), "manifests")
 	a.t.Cleanup(func() {
-		if err := world.Cluster.Delete(context.Background(), ns); err != nil {
-			a.t.Errorf("delete the namespace: %v", err)
-		}
-		if _, err := world.Kubectl(context.Background(), "delete", "-k", filepath.Join(manifests, "crds"), "--timeout=60s"); err != nil {
-			a.t.Errorf("delete Argo CD's CRDs: %v", err)
+		if _, err := world.Kubectl(context.Background(), "delete", "--timeout=60s", "namespace/"+namespace,
+			"crd/applications.argoproj.io", "crd/applicationsets.argoproj.io", "crd/appprojects.argoproj.io"); err != nil {
+			a.t.Errorf("delete Argo CD: %v", err)
 		}
 	})
 	for _, args := range [][]string{

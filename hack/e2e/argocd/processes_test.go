@@ -76,14 +76,16 @@ func (a *argoCD) run(name, program string, args ...string) {
 	cmd := a.command(context.Background(), program, args...)
 	cmd.Env = append(cmd.Env, "ARGOCD_BINARY_NAME="+name)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Cancel, cmd.WaitDelay = nil, 10*time.Second
+	p := &process{Cmd: cmd, name: name, ended: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
 		a.t.Fatalf("start %s: %v", name, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	go func() {
+		defer close(p.ended)
+		p.err = cmd.Wait()
+	}()
 	a.t.Cleanup(func() {
-		a.stop(name, cmd, ended)
+		p.stop(a.t)
 		log.Close()
 		if a.t.Failed() {
 			a.t.Logf("%s\n%s", name, tail(a.t, path, 40))
@@ -91,23 +93,31 @@ func (a *argoCD) run(name, program string, args ...string) {
 	})
 }
 
-func (a *argoCD) stop(name string, cmd *exec.Cmd, ended <-chan error) {
+// process is a program that runs until it is stopped.
+type process struct {
+	*exec.Cmd
+	name  string
+	ended chan struct{}
+	err   error // once ended
+}
+
+func (p *process) stop(t *testing.T) {
 	select {
-	case err := <-ended:
-		a.t.Errorf("%s ended by itself: %v", name, err)
+	case <-p.ended:
+		t.Errorf("%s ended by itself: %v", p.name, p.err)
 		return
 	default:
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		a.t.Errorf("stop %s: %v", name, err)
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("stop %s: %v", p.name, err)
 	}
 	select {
-	case <-ended:
+	case <-p.ended:
 	case <-time.After(10 * time.Second):
-		if err := cmd.Process.Kill(); err != nil {
-			a.t.Errorf("kill %s: %v", name, err)
+		if err := p.Process.Kill(); err != nil {
+			t.Errorf("kill %s: %v", p.name, err)
 		}
-		<-ended
+		<-p.ended
 	}
 }
 

@@ -77,11 +77,9 @@ func (s *scene) tearDown() {
 			app.delete()
 		}
 	}
-	for _, args := range [][]string{{"crd", "feedbackbridges.feedbackbridge.dev"}, {"namespace", world.OperatorNamespace}} {
-		args = append([]string{"delete", "--ignore-not-found", "--timeout=60s"}, args...)
-		if _, err := world.Kubectl(context.Background(), args...); err != nil {
-			s.t.Error(err)
-		}
+	if _, err := world.Kubectl(context.Background(), "delete", "--ignore-not-found", "--timeout=60s",
+		"crd/feedbackbridges.feedbackbridge.dev", "namespace/"+world.OperatorNamespace); err != nil {
+		s.t.Error(err)
 	}
 }
 
@@ -101,9 +99,10 @@ func (s *scene) manifest() []byte {
 // bridge is the bridge's line in the Application.
 func (s *scene) bridge() resource { return s.bridges.now().resource("FeedbackBridge") }
 
-// undisturbed fails if either Application saw drift, or synced, since the marks.
+// undisturbed fails if either Application saw drift, or synced, since the marks; both are compared once more.
 func (s *scene) undisturbed(operator, bridges int) {
 	s.t.Helper()
+	refresh(s.operator, s.bridges)
 	s.operator.undisturbed(operator)
 	s.bridges.undisturbed(bridges)
 }
@@ -127,8 +126,7 @@ func TestArgoCD(t *testing.T) {
 		{"what is changed by hand is healed", handChangesAreHealed},
 		{"a rotation is no drift", rotationIsNoDrift},
 		{"a bot that dies is no drift", failoverIsNoDrift},
-		{"an hour of resyncs is no drift", resyncsAreNoDrift},
-		{"a site that is gone is Degraded", goneSiteIsDegraded},
+		{"a site that is gone is Degraded, and an hour of resyncs no drift", goneSiteIsDegraded},
 		{"an upgrade of the operator is a sync", upgradeIsASync},
 		{"what leaves git leaves the cluster", prunedWithCare},
 	} {
@@ -242,30 +240,6 @@ func failoverIsNoDrift(t *testing.T, s *scene) {
 	s.undisturbed(operator, bridges)
 }
 
-// resyncs is how often Argo CD compares in an hour by its default of three minutes.
-const resyncs = 20
-
-// An hour is scaled to its comparisons: as many as Argo CD makes in one hour, each with git rendered anew, and one start
-// of the operator, at which it looks at every object again.
-func resyncsAreNoDrift(t *testing.T, s *scene) {
-	operator, bridges := s.operator.mark(), s.bridges.mark()
-	before := s.versions(t)
-	for i := range resyncs {
-		if i == resyncs/2 {
-			s.restartOperator(t)
-		}
-		s.operator.refresh()
-		s.bridges.refresh()
-	}
-	s.undisturbed(operator, bridges)
-	after := s.versions(t)
-	for name, version := range before {
-		if after[name] != version {
-			t.Errorf("%s was written: %s, then %s", name, version, after[name])
-		}
-	}
-}
-
 // versions are the resourceVersions of the bridge's children, except for those that beat, and of the bridge's spec.
 func (s *scene) versions(t *testing.T) map[string]string {
 	t.Helper()
@@ -297,23 +271,46 @@ func (s *scene) restartOperator(t *testing.T) {
 	}
 }
 
+// resyncs is how often Argo CD compares in an hour, by its default of three minutes.
+const resyncs = 20
+
+// An hour is scaled to its comparisons: as many as Argo CD makes in one hour, each with git rendered anew, and one start
+// of the operator, at which it looks at every object again. For half of the hour the site is gone.
 func goneSiteIsDegraded(t *testing.T, s *scene) {
 	w := s.world
 	operator, bridges := s.operator.mark(), s.bridges.mark()
+	before := s.versions(t)
 	w.SiteDoor.Close()
 	w.Site.Drop()
+	s.resync(resyncs / 2)
 	took := s.bridges.wait(90*time.Second, "Degraded", func(now state) bool {
 		return now.Status.Health.Status == "Degraded" && now.resource("FeedbackBridge").Health.Status == "Degraded"
 	})
 	message := s.bridge().Health.Message
-	t.Logf("Degraded after %s: %s", took.Round(100*time.Millisecond), message)
+	t.Logf("after %d resyncs and %s: Degraded, %s", resyncs/2, took.Round(100*time.Millisecond), message)
 	if !strings.HasPrefix(message, v1alpha1.ReasonConnectionRefused+": ") || !strings.Contains(message, w.SiteDoor.Address) {
 		t.Errorf("the message does not say what is wrong with what: %q", message)
 	}
 	w.SiteDoor.Open()
+	s.restartOperator(t)
+	s.resync(resyncs - resyncs/2)
 	took = s.bridges.waitHealthy(s.revision, 90*time.Second)
-	t.Logf("Healthy again after %s", took.Round(100*time.Millisecond))
+	t.Logf("after a restart of the operator, %d resyncs and %s: Healthy again", resyncs-resyncs/2, took.Round(100*time.Millisecond))
+	s.operator.waitHealthy(s.revision, 30*time.Second)
 	s.undisturbed(operator, bridges)
+	after := s.versions(t)
+	for name, version := range before {
+		if after[name] != version {
+			t.Errorf("%s was written: %s, then %s", name, version, after[name])
+		}
+	}
+}
+
+func (s *scene) resync(times int) {
+	s.t.Helper()
+	for range times {
+		refresh(s.operator, s.bridges)
+	}
 }
 
 func upgradeIsASync(t *testing.T, s *scene) {
