@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -155,9 +157,16 @@ func isTearingDown(err error) bool {
 func isPassing(err error) bool {
 	return !anyError(err, func(err error) bool {
 		return !apierrors.IsConflict(err) && !apierrors.IsServerTimeout(err) && !apierrors.IsTimeout(err) &&
-			!apierrors.IsTooManyRequests(err) && !apierrors.IsServiceUnavailable(err) &&
+			!apierrors.IsTooManyRequests(err) && !apierrors.IsServiceUnavailable(err) && !isAPIServersOwn(err) &&
 			!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 	})
+}
+
+// isAPIServersOwn is whether a call failed in the API server, or on the way to it: what is then wrong of a bridge cannot be
+// known, let alone written. A webhook that fails looks the same, and stays until a person mends it.
+func isAPIServersOwn(err error) bool {
+	var unreached *url.Error
+	return errors.As(err, &unreached) || (apierrors.IsInternalError(err) && !strings.Contains(err.Error(), "webhook"))
 }
 
 // anyError is whether a test holds for an error or, where it joins several, for one of them.

@@ -5,6 +5,8 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"testing"
 	"time"
 
@@ -180,7 +182,9 @@ func TestErrorsAreToldApart(t *testing.T) {
 		"two conflicts":                  {errors.Join(conflict, conflict), false, true},
 		"a conflict and what is no such": {errors.Join(conflict, forbidden), false, false},
 		"forbidden":                      {forbidden, false, false},
-		"the server's fault":             {apierrors.NewInternalError(errors.New("etcd")), false, false},
+		"the server's fault":             {apierrors.NewInternalError(errors.New("etcd")), false, true},
+		"a webhook's fault":              {apierrors.NewInternalError(errors.New("failed calling webhook \"x\"")), false, false},
+		"no answer":                      {fmt.Errorf("read x: %w", &url.Error{Op: "Get", URL: "https://10.0.0.1", Err: io.EOF}), false, true},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
