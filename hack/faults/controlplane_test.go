@@ -80,7 +80,7 @@ func startControlPlane(t *testing.T) *controlPlane {
 		"--service-account-issuer", "https://127.0.0.1/", "--service-account-key-file", filepath.Join(dir, "sa.key"),
 		"--service-account-signing-key-file", filepath.Join(dir, "sa.key"),
 		// How long it waits, when it is stopped, for requests that are on their way.
-		"--request-timeout", "3s",
+		"--request-timeout", (3 * time.Second * slowness).String(),
 		"--authorization-mode", "RBAC", "--token-auth-file", filepath.Join(dir, "tokens.csv"),
 		"--enable-admission-plugins", "OwnerReferencesPermissionEnforcement", "--disable-admission-plugins", "ServiceAccount",
 		"--audit-policy-file", filepath.Join(dir, "policy.yaml"), "--audit-log-path", p.audit.path,

@@ -44,7 +44,7 @@ func TestFaults(t *testing.T) {
 	phase("the API server runs, the bridges are made")
 	w.startOperators(t, binary, seed)
 	defer w.tellMore(t)
-	eventually(t, 3*time.Minute, "every bridge settles at first", func() error { return w.complaints(t) })
+	eventually(t, 3*time.Minute*slowness, "every bridge settles at first", func() error { return w.complaints(t) })
 	phase("all is settled")
 
 	ctx, cancel := context.WithCancel(w.ctx)
@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 	cancel()
 	<-people
 	phase("the failures are over")
-	eventually(t, 3*time.Minute, "every bridge settles in the end", func() error { return w.complaints(t) })
+	eventually(t, 3*time.Minute*slowness, "every bridge settles in the end", func() error { return w.complaints(t) })
 	phase("all is settled again")
 	w.checkQuiet(t)
 	w.checkHistory(t, c.paused)

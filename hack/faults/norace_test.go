@@ -4,4 +4,8 @@
 
 package faults
 
-const raceDetector = false
+const (
+	raceDetector = false
+	// slowness is how much more time things may take.
+	slowness = 1
+)

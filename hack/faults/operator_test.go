@@ -21,10 +21,11 @@ const (
 	// electionLease names the Lease of the leader, in electionNamespace.
 	electionLease     = "operator.feedbackbridge.dev"
 	electionNamespace = "default"
-	// The leader's times, scaled: 15 s, 10 s and 2 s unless given.
-	leaseDuration = 4 * time.Second
-	renewDeadline = 3 * time.Second
-	retryPeriod   = 500 * time.Millisecond
+	// The leader's times, scaled: 15 s, 10 s and 2 s unless given. A renewal may take half the deadline, which the race
+	// detector on a busy machine does not leave to 3 s.
+	leaseDuration = 4 * time.Second * slowness
+	renewDeadline = 3 * time.Second * slowness
+	retryPeriod   = 500 * time.Millisecond * slowness
 )
 
 func operatorUser(i int) string  { return fmt.Sprintf("operator-%d", i) }

@@ -4,4 +4,8 @@
 
 package faults
 
-const raceDetector = true
+const (
+	raceDetector = true
+	// slowness is how much more time things may take.
+	slowness = 2
+)

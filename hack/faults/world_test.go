@@ -15,10 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -31,7 +33,7 @@ import (
 const (
 	namespace = "bridges"
 	// overlap is how long the key before stays accepted; longer than any outage that the test makes, as in real life.
-	overlap = 12 * time.Second
+	overlap = 12 * time.Second * slowness
 )
 
 // world is everything that an operator has to do with: bridges, their bots and sites, and people who change Secrets.
@@ -57,6 +59,7 @@ type world struct {
 // newWorld starts the API server, with the CRD and the operators' rights, and makes the bridges.
 func newWorld(t *testing.T, seed uint64, bridges int) *world {
 	t.Helper()
+	ctrl.SetLogger(logr.Discard()) // what the test's own clients say of an API server that goes away
 	w := &world{plane: startControlPlane(t)}
 	crds := filepath.Join("..", "..", "config", "crd", "bases")
 	_, err := envtest.InstallCRDs(w.plane.config, envtest.CRDInstallOptions{Paths: []string{crds}, ErrorIfPathMissing: true})
