@@ -18,7 +18,7 @@ func (w *World) explain() {
 		{"-n", w.Namespace, "get", "feedbackbridges", "-o", "yaml"},
 		{"-n", w.Namespace, "get", "pods,pvc,events", "-o", "wide"},
 		{"-n", w.Namespace, "logs", "-l", v1alpha1.LabelBridge + "=" + w.Name, "--tail=60"},
-		{"-n", OperatorNamespace, "logs", "deployment/" + OperatorDeployment(w.T).Name, "--tail=40"},
+		{"-n", OperatorNamespace, "logs", "-l", "app.kubernetes.io/name=feedbackbridge-operator", "--prefix", "--tail=40"},
 	} {
 		out, err := Kubectl(ctx, args...)
 		w.T.Logf("kubectl %s\n%s%v", strings.Join(args, " "), out, err)
