@@ -16,19 +16,20 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/hack/e2e/world"
 )
 
+// children are the kinds that the operator makes for a bridge.
+const children = "deployments,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,persistentvolumeclaims,leases"
+
 // Argo CD prunes what it tracks, does not find in git, and has no owner. It tracks by an annotation, or by a label where it
 // is told to: no child carries the one, nor, without an owner, the other. It manages none of them, and shows them below
 // the bridge, by their owner references.
 func childrenAreTheBridges(t *testing.T, s *scene) {
-	out, err := world.Kubectl(t.Context(), "-n", s.world.Namespace, "get",
-		"deployments,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,persistentvolumeclaims,leases",
-		"-l", v1alpha1.LabelBridge+"="+s.world.Name, "-o", "json")
+	out, err := world.Kubectl(t.Context(), "-n", s.world.Namespace, "get", children+",pods", "-l", v1alpha1.LabelBridge+"="+s.world.Name, "-o", "json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tree := s.cli("app", "get", s.bridges.name, "-o", "tree")
-	children := decode[unstructured.UnstructuredList](t, out).Items
-	for _, child := range children {
+	items := decode[unstructured.UnstructuredList](t, out).Items
+	for _, child := range items {
 		name := child.GetKind() + " " + child.GetName()
 		for key := range child.GetAnnotations() {
 			if strings.HasPrefix(key, "argocd.argoproj.io/") {
@@ -43,8 +44,8 @@ func childrenAreTheBridges(t *testing.T, s *scene) {
 			t.Errorf("%s is not shown", name)
 		}
 	}
-	if len(children) < 8 {
-		t.Errorf("%d children", len(children))
+	if len(items) < 10 {
+		t.Errorf("%d children", len(items))
 	}
 	var managed []string
 	for _, r := range s.bridges.now().Status.Resources {
