@@ -13,8 +13,9 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// A whole rotation, again and again, in each of which another request to the API server fails: first every one before it
-// takes effect, then every write after it took effect. The operator remembers nothing from one look to the next.
+// A whole rotation, again and again: in the first the requests 1, 26, 51... fail before they take effect, in the second 2,
+// 27, 52..., and so on until every one did; then likewise every write after it took effect. The operator ends with each
+// failure, and the next one knows nothing of it.
 func TestRotationSurvivesEveryFailure(t *testing.T) {
 	for name, generates := range map[string]bool{"generated": true, "the user's": false} {
 		t.Run(name, func(t *testing.T) {
@@ -23,22 +24,24 @@ func TestRotationSurvivesEveryFailure(t *testing.T) {
 			w.create("shop")
 			w.begin()
 			rotations := 0
-			for _, after := range []bool{false, true} {
-				for n := 1; ; n++ {
-					w.faults.arm(n, after, after)
+			for _, pass := range []struct {
+				every int
+				after bool
+			}{{25, false}, {8, true}} {
+				for n := 1; n <= pass.every; n++ {
+					w.faults.armEvery(n, pass.every, pass.after, pass.after)
 					rotations++
 					w.rotate(fmt.Sprint(rotations))
 					if len(w.wrong) > 0 || t.Failed() {
-						t.Fatalf("with request %d failing (a write, after it took effect: %t): %v", n, after, w.wrong)
+						t.Fatalf("with request %d failing, and every %dth after it (writes, after they took effect: %t): %v", n, pass.every, pass.after, w.wrong)
 					}
 					if !w.faults.hasFired() {
-						break
+						t.Errorf("a rotation has fewer than %d requests", n)
 					}
 				}
 			}
 			w.faults.arm(0, false, false)
 			w.expect(rotations)
-			t.Logf("%d rotations", rotations)
 		})
 	}
 }

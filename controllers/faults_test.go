@@ -28,11 +28,11 @@ type faults struct {
 	mu sync.Mutex
 	// calls counts the requests since arm; writes are those of them that change something.
 	calls, writes int
-	// at is the request, or the write, that fails; zero for none.
-	at      int
-	ofWrite bool
-	after   bool
-	fired   bool
+	// at is the request, or the write, that fails, and then every other one after as many as every; zero for none.
+	at, every int
+	ofWrite   bool
+	after     bool
+	fired     bool
 	// random fails one request in ten, before or after it takes effect.
 	random *rand.Rand
 	// seen is called after every write that took effect.
@@ -40,11 +40,14 @@ type faults struct {
 }
 
 // arm lets the nth request fail from now on, or the nth write.
-func (f *faults) arm(n int, ofWrite, after bool) {
+func (f *faults) arm(n int, ofWrite, after bool) { f.armEvery(n, 0, ofWrite, after) }
+
+// armEvery is the same, and lets fail as well whichever request comes by a number of times every after it.
+func (f *faults) armEvery(n, every int, ofWrite, after bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls, f.writes, f.fired = 0, 0, false
-	f.at, f.ofWrite, f.after = n, ofWrite, after
+	f.at, f.every, f.ofWrite, f.after = n, every, ofWrite, after
 }
 
 func (f *faults) hasFired() bool {
@@ -69,7 +72,8 @@ func (f *faults) next(write bool) (before, after bool) {
 	if f.ofWrite {
 		n = f.writes
 	}
-	if f.fired || f.at == 0 || n != f.at || (f.ofWrite && !write) {
+	due := n == f.at || (f.every > 0 && n > f.at && (n-f.at)%f.every == 0)
+	if f.at == 0 || !due || (f.ofWrite && !write) {
 		return false, false
 	}
 	f.fired = true

@@ -273,7 +273,7 @@ func (w *keyWorld) rotate(value string) {
 		w.reconcile()
 		c := w.bridge("shop").Status.Credentials
 		if c.HMAC.CurrentKeyID != before.HMAC.CurrentKeyID && w.holdsNewest() {
-			w.clock.advance(15 * time.Minute)
+			w.clock.advance(20 * time.Minute)
 			if c.HMAC.Phase == v1alpha1.RotationStable && (c.JWT.Rotation == nil || c.JWT.Rotation.Phase == v1alpha1.RotationStable) &&
 				c.JWT.KeyID != before.JWT.KeyID {
 				return

@@ -69,6 +69,7 @@ func TestASettledBridgeCostsNoWrite(t *testing.T) {
 	for name, make := range map[string]func(*harness) *v1alpha1.FeedbackBridge{
 		"the least spec": func(h *harness) *v1alpha1.FeedbackBridge { return h.goodBridge("shop") },
 		"every field":    func(h *harness) *v1alpha1.FeedbackBridge { return h.fullBridge("shop") },
+		"generated keys": func(h *harness) *v1alpha1.FeedbackBridge { return h.generatedBridge("shop") },
 		"ephemeral": func(h *harness) *v1alpha1.FeedbackBridge {
 			b := h.goodBridge("shop")
 			b.Spec.Storage.Ephemeral = &v1alpha1.EphemeralSpec{}
