@@ -91,12 +91,15 @@ func (a *argoCD) applyManifests() {
 		{"apply", "--server-side", "-k", filepath.Join(manifests, "crds")},
 		{"-n", namespace, "apply", "-k", filepath.Join(manifests, "base", "config")},
 		{"-n", namespace, "patch", "configmap", "argocd-cm", "--patch-file", filepath.Join(root, "config", "argocd", "argocd-cm.yaml")},
-		{"wait", "--for=condition=Established", "crd/applications.argoproj.io", "crd/appprojects.argoproj.io"},
 	} {
 		if _, err := world.Kubectl(a.t.Context(), args...); err != nil {
 			a.t.Fatal(err)
 		}
 	}
+	world.Eventually(a.t, 30*time.Second, "Argo CD's kinds are served", func() (bool, string) {
+		_, err := world.Kubectl(a.t.Context(), "-n", namespace, "get", "applications,appprojects")
+		return err == nil, errText(err)
+	})
 }
 
 // moduleDir is the source of the Argo CD that bin/argocd was built from.
