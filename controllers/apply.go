@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
@@ -73,8 +75,17 @@ func isSettled[T client.Object, A any](object T, desired A, extract func(T, stri
 	return equality.Semantic.DeepEqual(owned, desired), nil
 }
 
+// apply asks for no more of the object in answer than its metadata: the cache brings the rest.
 func (c *cluster) apply(ctx context.Context, what string, desired runtime.ApplyConfiguration) error {
-	if err := c.Apply(ctx, desired, fieldOwner, client.ForceOwnership); err != nil {
+	patch, err := json.Marshal(desired)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", what, err)
+	}
+	target := &metav1.PartialObjectMetadata{}
+	if err := json.Unmarshal(patch, target); err != nil {
+		return fmt.Errorf("name %s: %w", what, err)
+	}
+	if err := c.Patch(ctx, target, client.RawPatch(types.ApplyPatchType, patch), fieldOwner, client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s: %w", what, err)
 	}
 	return nil

@@ -2,7 +2,7 @@
 
 // Command load measures the operator with thousands of bridges: the real program on a real API server and etcd, beside a
 // bare client that writes the same objects to another API server in the same run. It prints the table of
-// docs/performance.md. It is run in the repository's root, with KUBEBUILDER_ASSETS set.
+// docs/performance.md. It is run in the repository's root.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -70,6 +71,9 @@ func command() *cobra.Command {
 }
 
 func run(ctx context.Context, o options) (err error) {
+	if err := findBinaries(ctx); err != nil {
+		return err
+	}
 	ctrl.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
 	dir, err := os.MkdirTemp("", "fbb-load-")
@@ -103,6 +107,21 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	r.floors = []floor{before, after}
 	return r.print(os.Stdout)
+}
+
+// findBinaries sees that KUBEBUILDER_ASSETS names a folder with kube-apiserver and etcd: what hack/cluster builds, unless given.
+func findBinaries(ctx context.Context) error {
+	const variable = "KUBEBUILDER_ASSETS"
+	if os.Getenv(variable) != "" {
+		return nil
+	}
+	cmd := exec.CommandContext(ctx, "go", "run", "./hack/cluster", "binaries", "kube-apiserver", "etcd", "kubectl")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("no kube-apiserver to measure with: set %s, or mend `%s`: %w", variable, strings.Join(cmd.Args, " "), err)
+	}
+	return os.Setenv(variable, strings.TrimSpace(string(out)))
 }
 
 // progress tells a person who waits what is being done.

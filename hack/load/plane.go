@@ -70,6 +70,8 @@ func startPlane(ctx context.Context, dir, auditLevel string) (*plane, error) {
 	p := &plane{env: &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join("config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
+		// Long: on a busy machine the API server takes its time, which no figure includes.
+		ControlPlaneStartTimeout: 2 * time.Minute,
 	}}
 	p.env.ControlPlane.GetAPIServer().Configure().
 		Append("audit-policy-file", policy).
