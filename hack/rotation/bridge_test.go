@@ -56,7 +56,7 @@ spec:
   site: {url: "%[2]s", allowInsecure: true}
   credentials:
     siteSecretName: %[1]s-site
-    jwt: {%[3]s, algorithm: %[4]s, ttl: 1m}
+    jwt: {%[3]s, algorithm: %[4]s, ttl: 1m, renewBefore: 30s}
     hmac: {%[5]s, overlap: 5s, messageTTL: 5s}
   telegram:
     tokenSecretRef: {name: %[1]s-telegram, key: token}

@@ -158,7 +158,7 @@ func (b *bridge) judge(t *testing.T) figures {
 	return f
 }
 
-// judgePosts checks that every ticket is one message, that the results name it, and that no result had to be asked for again
+// judgePosts checks that every ticket is one message, that the results name it, and that the site could verify all results
 // but those that were under way when the site swapped its only key.
 func (b *bridge) judgePosts(wrong func(string, ...any)) {
 	posts := map[int64]bool{}

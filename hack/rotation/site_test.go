@@ -35,8 +35,10 @@ const (
 	mostHesitation = 3 * time.Second
 	// resendAfter is when a site sends again what has no answer.
 	resendAfter = 3 * time.Second
-	// recentFeedback is how much of the feedback may be without an answer.
+	// recentFeedback is how much of the feedback may be under way, and justNow how long a result may be there and yet come
+	// again: the bot repeats what was not confirmed when a connection ends.
 	recentFeedback = 1000
+	justNow        = 10 * time.Second
 )
 
 // site is a simulated site that gets its keys from Secrets.
@@ -53,8 +55,8 @@ type site struct {
 	before             string
 
 	mu sync.Mutex
-	// underWay is the feedback that had no answer when the only key was swapped: its results may be signed with a key that
-	// is gone, and then have to be asked for again.
+	// underWay is the feedback that was being exchanged when the only key was swapped: its results may be signed with a key
+	// that is gone, and then are asked for again where the site has none.
 	underWay map[string]bool
 	outages  []time.Duration
 	opened   time.Time // when the connection that is open was
@@ -175,7 +177,7 @@ func (s *site) takeHMAC(given map[string][]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sent := range s.server.All(0, recentFeedback) {
-		if sent.Result == nil {
+		if sent.Result == nil || sent.Frames > sent.Results || time.Since(sent.Result.At) < justNow {
 			s.underWay[sent.ID] = true
 		}
 	}
