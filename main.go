@@ -74,6 +74,8 @@ type options struct {
 	healthAddress   string
 	election        election
 	concurrency     int
+	qps             float32
+	burst           int
 	logLevel        slog.Level
 }
 
@@ -100,7 +102,9 @@ func command() *cobra.Command {
 	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by HTTPS, to those whom the API server lets get /metrics")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 for nowhere")
 	o.election.flags(cmd)
-	f.IntVar(&o.concurrency, "concurrency", 4, "how many bridges are worked on at a time")
+	f.IntVar(&o.concurrency, "concurrency", 8, "how many bridges are worked on at a time")
+	f.Float32Var(&o.qps, "kube-api-qps", -1, "requests a second to the API server; -1 for no limit but its own priority and fairness")
+	f.IntVar(&o.burst, "kube-api-burst", 0, "requests at once above --kube-api-qps")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	cmd.AddCommand(selftest.Command())
 	cmd.AddCommand(plugin.Command(version).Commands()...)
@@ -117,6 +121,7 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
 	config.UserAgent = "feedbackbridge-operator/" + version
+	config.QPS, config.Burst = o.qps, o.burst
 	mgr, err := ctrl.NewManager(config, o.manager())
 	if err != nil {
 		return fmt.Errorf("set up the manager: %w", err)

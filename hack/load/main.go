@@ -62,7 +62,7 @@ func command() *cobra.Command {
 	f.IntVar(&o.bridges, "bridges", 2000, "how many bridges")
 	f.IntVar(&o.namespaces, "namespaces", 100, "over how many namespaces they are spread")
 	f.IntVar(&o.others, "other-secrets", 2000, "how many Secrets there are that no bridge refers to, half of them Helm's")
-	f.IntVar(&o.inFlight, "in-flight", 16, "how many requests the bare client has under way, and how many bridges the operator works on at a time")
+	f.IntVar(&o.inFlight, "in-flight", 8, "how many requests the bare client has under way, and how many bridges the operator works on at a time")
 	f.IntVar(&o.changes, "changes", 300, "how many Secrets are changed, one after the other")
 	f.DurationVar(&o.settled, "settled", 10*time.Minute, "how long settled bridges are watched for writes")
 	f.DurationVar(&o.patience, "patience", 30*time.Minute, "how long everything may take")
