@@ -25,6 +25,7 @@ type lastQueue struct {
 	priorityqueue.PriorityQueue[reconcile.Request]
 }
 
+// Add implements workqueue.TypedInterface.
 func (q lastQueue) Add(item reconcile.Request) {
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: new(handler.LowPriority)}, item)
 }

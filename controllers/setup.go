@@ -97,17 +97,22 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	return nil
 }
 
-// bridgeOfChild finds a child's bridge by its name; the volume claim has no owner to find it by. A pod's name is not the
-// operator's: it is found by its label.
+// bridgeOfChild finds a child's bridge.
 func bridgeOfChild(_ context.Context, child client.Object) []reconcile.Request {
+	if bridge, ok := bridgeKeyOf(child); ok {
+		return []reconcile.Request{{NamespacedName: bridge}}
+	}
+	return nil
+}
+
+// bridgeKeyOf tells a child's bridge by the child's name; the volume claim has no owner to tell it by. A pod's name is not
+// the operator's: its label tells.
+func bridgeKeyOf(child client.Object) (types.NamespacedName, bool) {
 	bridge, named := strings.CutSuffix(child.GetName(), v1alpha1.BotName(""))
 	if _, isPod := child.(*corev1.Pod); isPod {
 		bridge, named = child.GetLabels()[v1alpha1.LabelBridge]
 	}
-	if !named || bridge == "" {
-		return nil
-	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: child.GetNamespace(), Name: bridge}}}
+	return types.NamespacedName{Namespace: child.GetNamespace(), Name: bridge}, named && bridge != ""
 }
 
 // bridgesOfSecret finds the bridges that depend on a Secret.
@@ -136,8 +141,8 @@ func (r *Reconciler) leaseNews() predicate.Predicate {
 		}
 		now := r.Now()
 		var heard time.Time
-		for _, bridge := range bridgeOfChild(context.Background(), after) {
-			_, heard = r.memory.hear(bridge.NamespacedName, after, now, now)
+		if bridge, ok := bridgeKeyOf(after); ok {
+			_, heard = r.memory.hear(bridge, after, now, now)
 		}
 		return isNews(before, after) || !now.Before(staleAt(before, heard))
 	}}

@@ -56,9 +56,9 @@ type requests struct {
 }
 
 // followAudit reads an audit log until it is stopped.
-func followAudit(path string) (*requests, func() error) {
+func followAudit(ctx context.Context, path string) (*requests, func() error) {
 	r := &requests{now: tally{calls: map[call]int{}}, created: map[object]bool{}}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -83,7 +83,7 @@ func startPlane(ctx context.Context, dir, auditLevel string) (*plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start kube-apiserver and etcd: %w", err)
 	}
-	p.requests, p.stopAudit = followAudit(log)
+	p.requests, p.stopAudit = followAudit(ctx, log)
 	if err := p.open(ctx, config, dir); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
