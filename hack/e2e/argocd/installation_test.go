@@ -7,6 +7,7 @@ package argocd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
@@ -68,6 +69,12 @@ func installArgoCD(t *testing.T) *argoCD {
 	}
 	a.applyManifests()
 	makeNetwork(t)
+	// The one file that the repo-server puts elsewhere.
+	t.Cleanup(func() {
+		if err := os.Remove("/tmp/reposerver-ask-pass.sock"); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("remove the repo-server's socket: %v", err)
+		}
+	})
 	a.startComponents()
 	return a
 }
