@@ -94,9 +94,10 @@ generate: $(BIN)/controller-gen ## Generate deepcopy functions and apply configu
 	@$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: manifests
-manifests: $(BIN)/controller-gen ## Generate the CRD and the operator's role
+manifests: $(BIN)/controller-gen ## Generate the CRD, the operator's role and Argo CD's snippet
 	@$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(BIN)/controller-gen rbac:roleName=feedbackbridge-operator paths=./controllers/... output:rbac:dir=config/rbac
+	@config/argocd/generate.sh
 
 .PHONY: reference
 reference: ## Write docs/reference.md from the sources
