@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -182,6 +183,10 @@ func (s *apiServer) requests(t *testing.T, namespace string) []request {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
 			return out
+		}
+		// The log is of all tests, and long.
+		if !bytes.Contains(line, []byte(namespace)) {
+			continue
 		}
 		var e struct {
 			Verb, UserAgent string
