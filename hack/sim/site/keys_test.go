@@ -30,7 +30,7 @@ func (h harness) exchange(conn *botConn, answerWith wire.Key) (signedWith string
 	h.answer(conn.ws, wire.Result{ID: frame.ID, OK: true, TicketID: "t"}, answerWith, signature.Form)
 	if err := h.site.WaitFor(h.t.Context(), func() bool {
 		now := h.site.counts()
-		return now.Answered+now.Missigned > before.Answered+before.Missigned
+		return now.Answered+now.Missigned+now.Outdated > before.Answered+before.Missigned+before.Outdated
 	}); err != nil {
 		h.t.Fatal(err)
 	}
@@ -41,27 +41,30 @@ func TestKeysThatAreHeld(t *testing.T) {
 	a, b, c := key(t, "first"), key(t, "second"), key(t, "third")
 	h := start(t, Config{})
 	conn := h.connect(wire.NewKeyRing(a, b, c))
+	const taken, outdated, missigned = "taken", "outdated", "missigned"
 	for i, step := range []struct {
 		change func()
 		signs  wire.Key
-		takes  map[string]bool // by the secret of the result's key
+		takes  map[string]string // by the secret of the result's key
 	}{
-		{func() {}, a, map[string]bool{"first": true, "second": false}},
-		{func() { h.site.HoldKeys(b, a) }, b, map[string]bool{"second": true, "first": true, "third": false}},
-		{func() { h.site.HoldKeys(b) }, b, map[string]bool{"second": true, "first": false}},
-		{func() { h.site.SetKey(c, wire.FormUTF8) }, c, map[string]bool{"third": true, "second": true, "first": false}},
+		{func() {}, a, map[string]string{"first": taken, "second": missigned}},
+		{func() { h.site.HoldKeys(b, a) }, b, map[string]string{"second": taken, "first": taken, "third": missigned}},
+		{func() { h.site.HoldKeys(b) }, b, map[string]string{"second": taken, "first": outdated, "third": missigned}},
+		{func() { h.site.SetKey(c, wire.FormUTF8) }, c, map[string]string{"third": taken, "second": taken, "first": outdated}},
 		{func() { h.call(200, "PUT", "/sim/key", map[string]any{"secrets": []string{"first", "third"}}) }, a,
-			map[string]bool{"first": true, "third": true, "second": false}},
+			map[string]string{"first": taken, "third": taken, "second": outdated, "fourth": missigned}},
 	} {
 		step.change()
-		for secret, taken := range step.takes {
+		for secret, want := range step.takes {
 			before := h.site.Stats()
 			if got := h.exchange(conn, key(t, secret)); got != step.signs.ID() {
 				t.Errorf("step %d: signed with %s, want %s", i, got, step.signs.ID())
 			}
 			after := h.site.Stats()
-			if (after.Answered > before.Answered) != taken || (after.Missigned > before.Missigned) == taken {
-				t.Errorf("step %d: a result by the key of %q: %+v", i, secret, after)
+			got := map[string]int64{taken: after.Answered - before.Answered, outdated: after.Outdated - before.Outdated,
+				missigned: after.Missigned - before.Missigned}
+			if got[want] != 1 || got[taken]+got[outdated]+got[missigned] != 1 {
+				t.Errorf("step %d: a result by the key of %q: %v, want %s", i, secret, got, want)
 			}
 		}
 	}

@@ -3,6 +3,7 @@
 package site
 
 import (
+	"errors"
 	"time"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
@@ -20,14 +21,24 @@ func (s *Server) receive(data []byte, at time.Time) {
 		return
 	}
 	s.mu.Lock()
-	ring, now := s.ring, at.Add(s.offset)
+	ring, former, now := s.ring, s.former, at.Add(s.offset)
 	s.mu.Unlock()
 	signature, err := frame.Verify(ring, now, resultTTL)
+	outdated := false
+	if errors.Is(err, wire.ErrBadSignature) {
+		_, formerly := frame.Verify(former, now, resultTTL)
+		outdated = formerly == nil
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, known := s.feedback[frame.ID]
 	switch {
+	case outdated:
+		s.stats.Outdated++
+		if known {
+			t.Refused = "signed with a key that is no longer held"
+		}
 	case err != nil:
 		s.stats.Missigned++
 		if known {

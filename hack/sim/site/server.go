@@ -57,6 +57,7 @@ type Server struct {
 	key      wire.Key
 	form     wire.Form
 	ring     wire.KeyRing  // what results are verified with
+	former   wire.KeyRing  // keys that were held before, to tell their results from forged ones
 	offset   time.Duration // how far the site's clock is ahead
 	conns    []*conn       // the open ones, oldest first
 	faults   Faults
@@ -103,12 +104,7 @@ func (s *Server) Close() {
 func (s *Server) SetKey(key wire.Key, form wire.Form) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	keys := []wire.Key{key}
-	for _, id := range s.ring.IDs() {
-		known, _ := s.ring.Lookup(id)
-		keys = append(keys, known)
-	}
-	s.key, s.form, s.ring = key, form, wire.NewKeyRing(keys...)
+	s.key, s.form, s.ring = key, form, wire.NewKeyRing(append([]wire.Key{key}, keysOf(s.ring)...)...)
 }
 
 // HoldKeys signs with the first of several keys from now on, and takes results that are signed with one of them: a key that
@@ -116,7 +112,17 @@ func (s *Server) SetKey(key wire.Key, form wire.Form) {
 func (s *Server) HoldKeys(keys ...wire.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	former := keysOf(s.ring)
 	s.key, s.ring = keys[0], wire.NewKeyRing(keys...)
+	s.former = wire.NewKeyRing(append(former, keysOf(s.former)...)...)
+}
+
+func keysOf(ring wire.KeyRing) (keys []wire.Key) {
+	for _, id := range ring.IDs() {
+		key, _ := ring.Lookup(id)
+		keys = append(keys, key)
+	}
+	return keys
 }
 
 // SetClock puts the site's clock ahead of the machine's, or behind it: the times of frames, and what tokens and results are

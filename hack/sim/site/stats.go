@@ -23,9 +23,11 @@ type Stats struct {
 	Answered int64 `json:"answered"`
 	OK       int64 `json:"ok"`
 	Failed   int64 `json:"failed"`
-	// Repeated counts good results of feedbacks that had one, Missigned results with a bad or old signature, Unknown good
-	// results of nothing that was sent, Malformed any other frame.
+	// Repeated counts good results of feedbacks that had one, Outdated results that are rightly signed with a key that is no
+	// longer held, Missigned those with another bad or old signature, Unknown good results of nothing that was sent, Malformed
+	// any other frame.
 	Repeated  int64 `json:"repeated"`
+	Outdated  int64 `json:"outdated"`
 	Missigned int64 `json:"missigned"`
 	Unknown   int64 `json:"unknown"`
 	Malformed int64 `json:"malformed"`
