@@ -35,6 +35,8 @@ type faults struct {
 	fired     bool
 	// random fails one request in ten, before or after it takes effect.
 	random *rand.Rand
+	// refuses is which requests never reach the API server; nil for none.
+	refuses func(*http.Request) bool
 	// seen is called after every write that took effect.
 	seen func(*http.Request)
 }
@@ -87,7 +89,7 @@ func (f *faults) wrap(next http.RoundTripper) http.RoundTripper {
 		}
 		write := req.Method != http.MethodGet
 		before, after := f.next(write)
-		if before {
+		if before || (f.refuses != nil && f.refuses(req)) {
 			return nil, errLost
 		}
 		resp, err := next.RoundTrip(req)

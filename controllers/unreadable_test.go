@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -13,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -82,23 +82,16 @@ func TestUnreadableSecrets(t *testing.T) {
 	})
 }
 
-// refusingSecrets is a client that the API server refuses to write Secrets.
-type refusingSecrets struct{ *freshCache }
-
-func (c refusingSecrets) Apply(ctx context.Context, obj runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	if name, ok := obj.(interface{ GetKind() *string }); ok && *name.GetKind() == "Secret" {
-		return errLost
-	}
-	return c.freshCache.Apply(ctx, obj, opts...)
-}
-
 // What could not be stored is not in the status, and no event tells of it.
 func TestTheStatusTellsWhatIsStored(t *testing.T) {
 	w := newKeyWorld(t, true, 1)
 	w.create("shop")
 	operator := w.newOperator()
-	operator.Client = refusingSecrets{w.cache}
 	operator.Recorder = w.events
+	w.faults.refuses = func(req *http.Request) bool {
+		return req.Method != http.MethodGet && strings.Contains(req.URL.Path, "/secrets")
+	}
+	refuses := w.faults.refuses
 	request := ctrl.Request{NamespacedName: w.key("shop")}
 	for range 2 {
 		if _, err := operator.Reconcile(w.ctx, request); !errors.Is(err, errLost) {
@@ -108,7 +101,9 @@ func TestTheStatusTellsWhatIsStored(t *testing.T) {
 	if c := w.bridge("shop").Status.Credentials; c != nil && (c.JWT != nil || c.HMAC != nil) {
 		t.Errorf("the status says %+v, and nothing is stored", c)
 	}
+	w.faults.refuses = nil
 	w.begin()
+	w.faults.refuses = refuses
 	c := w.bridge("shop").Status.Credentials
 	w.annotate("shop", v1alpha1.AnnotationRotateNow, "1")
 	if _, err := operator.Reconcile(w.ctx, request); !errors.Is(err, errLost) {
