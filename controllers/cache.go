@@ -174,8 +174,9 @@ func strippedPod(whole *corev1.Pod) (*corev1.Pod, error) {
 		kept.Labels[key] = whole.Labels[key]
 	}
 	for i := range whole.Spec.Containers {
-		c := &whole.Spec.Containers[i]
-		kept.Spec.Containers = append(kept.Spec.Containers, corev1.Container{Name: c.Name, Image: c.Image})
+		if whole.Status.Phase != corev1.PodRunning {
+			kept.Spec.Containers = append(kept.Spec.Containers, corev1.Container{Image: whole.Spec.Containers[i].Image})
+		}
 	}
 	for _, c := range whole.Status.Conditions {
 		if c.Type == corev1.PodScheduled {
