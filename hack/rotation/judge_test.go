@@ -136,7 +136,7 @@ func (b *bridge) judge(t *testing.T) figures {
 	}
 	b.site.mu.Unlock()
 	wrong := func(format string, args ...any) { t.Errorf("%s: %s", b, fmt.Sprintf(format, args...)) }
-	if stats.OK != b.sent || stats.Failed+stats.Malformed+stats.Unknown+stats.Missigned > 0 || b.kind != swaps && stats.Outdated > 0 {
+	if stats.OK != b.sent || stats.Failed+stats.Malformed+stats.Unknown+stats.Missigned > 0 {
 		wrong("%d tickets; the site: %+v", b.sent, stats)
 	}
 	if f.longest > longestOutage {
@@ -158,7 +158,8 @@ func (b *bridge) judge(t *testing.T) figures {
 	return f
 }
 
-// judgePosts checks that every ticket is one message, and that its result names it.
+// judgePosts checks that every ticket is one message, and that its result names it. A site that holds all keys may get a
+// result by a key that has retired only where the ticket had waited so long that it was sent again.
 func (b *bridge) judgePosts(wrong func(string, ...any)) {
 	posts := map[int64]bool{}
 	for _, m := range b.telegram.Messages(staffChat) {
@@ -168,6 +169,9 @@ func (b *bridge) judgePosts(wrong func(string, ...any)) {
 		wrong("%d posts of %d tickets", len(posts), b.sent)
 	}
 	for _, sent := range b.site.server.All(0, 0) {
+		if sent.Refused != "" && b.kind != swaps && sent.Frames == 1 {
+			wrong("a result of ticket %s: %s", sent.ID, sent.Refused)
+		}
 		if sent.Result == nil || !posts[sent.Result.MessageID] {
 			wrong("ticket %s has no post of its own: %+v", sent.ID, sent)
 			return

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,6 +50,8 @@ type kubelet struct {
 	// projected are the credentials directory's files, and version the folder that they are in.
 	projected map[string][]byte
 	version   int
+	// token is the token in the directory.
+	token atomic.Pointer[string]
 	// tokenLeft is the shortest that the token in the directory was ever still valid for.
 	tokenLeft time.Duration
 }
@@ -201,6 +204,7 @@ func (k *kubelet) project(files map[string][]byte) error {
 		errs = append(errs, os.RemoveAll(filepath.Join(dir, before)))
 	}
 	k.projected = files
+	k.token.Store(new(string(files[v1alpha1.FileJWT])))
 	return errors.Join(errs...)
 }
 

@@ -95,6 +95,10 @@ func (s *site) follow(ctx context.Context) {
 		if s.b.keys == own && s.b.algorithm == v1alpha1.JWTAlgorithmHS256 && s.b.w.read(s.b.name+"-own", &users) {
 			signing = string(users.Data[ownSigning])
 		}
+		// Whoever holds one secret has to wait until the bot has a token by the new one.
+		if s.b.kind == swaps && closed(s.equipped) && !s.botHasTokenBy(signing) {
+			signing = ""
+		}
 		if err := s.take(given.Data, signing, time.Now()); err != nil {
 			s.b.w.done.fail("%s: the site cannot use what it is given: %v", s.b, err)
 			return
@@ -103,6 +107,16 @@ func (s *site) follow(ctx context.Context) {
 			close(s.equipped)
 		}
 	}
+}
+
+// botHasTokenBy is whether the token in the bot's directory is signed with a secret.
+func (s *site) botHasTokenBy(secret string) bool {
+	token := s.b.kubelet.token.Load()
+	if token == nil || secret == "" {
+		return false
+	}
+	accept, err := simsite.AcceptJWT([]byte(secret))
+	return err == nil && accept(*token, time.Now()) == nil
 }
 
 func closed(c chan struct{}) bool {
@@ -130,8 +144,7 @@ func (s *site) take(given map[string][]byte, signing string, now time.Time) erro
 		}
 	}
 	was := s.secret.held
-	// Whoever holds one secret has to wait until the bot has a token by the new one.
-	if s.secret.swap(signing, now, func() time.Duration { return s.hesitation(mostLateness + 2*time.Second) }) {
+	if s.secret.swap(signing, now, func() time.Duration { return s.hesitation(2 * time.Second) }) {
 		s.before = was
 		return s.takeSecret()
 	}
