@@ -100,6 +100,8 @@ func applyAdvice(err error) string {
 	switch {
 	case anyError(err, isQuota):
 		return "raise the namespace's ResourceQuota, or ask for less in spec.storage and spec.runtime"
+	case anyError(err, isOwnership):
+		return "somebody took the bridge's ownerReference from this object: delete it, and the operator makes it again"
 	case anyError(err, apierrors.IsForbidden):
 		return "give the operator's role this right, or change the policy that forbids it"
 	case anyError(err, apierrors.IsInvalid), anyError(err, apierrors.IsBadRequest):
@@ -113,6 +115,14 @@ func applyAdvice(err error) string {
 func isQuota(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), quotaWords)
 }
+
+// isOwnership tells the refusal of an ownerReference, by OwnerReferencesPermissionEnforcement, from others in the same way.
+func isOwnership(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), ownershipWords)
+}
+
+// ownershipWords are the admission plug-in's own.
+const ownershipWords = "cannot set an ownerRef"
 
 // quotaWords are the API server's own.
 const quotaWords = "exceeded quota"

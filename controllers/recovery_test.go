@@ -262,7 +262,7 @@ func TestAnOwnerThatWasTakenAway(t *testing.T) {
 	h.must(h.get("shop-bot", &config))
 	h.must(h.client.Patch(h.ctx, &config, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"ownerReferences":null}}`))))
 	c := h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed)
-	if !strings.Contains(c.Message, "ConfigMap shop-bot") || !strings.Contains(c.Message, "ownerRef") {
+	if !strings.Contains(c.Message, "ConfigMap shop-bot") || !strings.Contains(c.Message, "delete it, and the operator makes it again") {
 		t.Errorf("the condition says %s", c.Message)
 	}
 	h.must(h.client.Delete(h.ctx, &config))

@@ -259,7 +259,8 @@ type JWTSpec struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.overlap) || duration(self.overlap) >= duration(has(self.messageTTL) ? self.messageTTL : '45s')",message="hmac.overlap must not be shorter than messageTTL: frames signed with the key before may still be on their way"
 // +kubebuilder:validation:XValidation:rule="!has(self.generate) || !has(self.generate.rotateEvery) || duration(self.generate.rotateEvery) > duration(has(self.overlap) ? self.overlap : '24h')",message="hmac.generate.rotateEvery must be longer than hmac.overlap (24h unless given)"
 type HMACSpec struct {
-	// secretRef holds the key. A new value is accepted beside the one before it, until the site has moved over.
+	// secretRef holds the key. A new value is accepted beside the one before it, until the site has moved over: let the
+	// site load it once status.credentials.hmac.phase is Published, for then the bot has it.
 	// +optional
 	SecretRef *SecretKeyRef `json:"secretRef,omitempty"`
 

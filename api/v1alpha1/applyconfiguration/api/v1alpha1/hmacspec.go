@@ -13,7 +13,8 @@ import (
 //
 // HMACSpec is the key that frames are signed with.
 type HMACSpecApplyConfiguration struct {
-	// secretRef holds the key. A new value is accepted beside the one before it, until the site has moved over.
+	// secretRef holds the key. A new value is accepted beside the one before it, until the site has moved over: let the
+	// site load it once status.credentials.hmac.phase is Published, for then the bot has it.
 	SecretRef *SecretKeyRefApplyConfiguration `json:"secretRef,omitempty"`
 	// generate has the operator make the key; the site finds it in the site's Secret.
 	Generate *GenerateSpecApplyConfiguration `json:"generate,omitempty"`
