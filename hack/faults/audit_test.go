@@ -103,14 +103,19 @@ func parseWrite(line []byte) (write, bool) {
 	}, true
 }
 
-// leader is who took the Lease last, and by which identity; empty while it is free.
-func leader(writes []write) (user, identity string) {
+// leader is who took or kept the Lease last, by which identity (empty while it is free), and when; a write that its
+// operator had given up does not count for when.
+func leader(writes []write) (user, identity string, at time.Time) {
 	for _, w := range writes {
-		if w.isElection() && w.succeeded() {
-			user, identity = w.user, w.holder()
+		if !w.isElection() || !w.succeeded() {
+			continue
+		}
+		user, identity = w.user, w.holder()
+		if !w.late {
+			at = w.at
 		}
 	}
-	return user, identity
+	return user, identity, at
 }
 
 // released counts how often the Lease was let go.

@@ -127,14 +127,18 @@ func (c *chaos) do(t *testing.T, f failure) {
 func (c *chaos) leader(t *testing.T, before string) (o *operator, identity string) {
 	t.Helper()
 	eventually(t, time.Minute, "another operator leads", func() error {
-		user, holder := leader(c.world.plane.audit.read(t))
+		user, holder, at := leader(c.world.plane.audit.read(t))
 		if holder == "" || holder == before {
 			return fmt.Errorf("the Lease is %q's", holder)
 		}
 		for _, candidate := range c.world.operators {
-			if operatorUser(candidate.index) == user {
-				o, identity = candidate, holder
+			if operatorUser(candidate.index) != user {
+				continue
 			}
+			if p := candidate.running(); p == nil || at.Before(p.started) {
+				return fmt.Errorf("the Lease is still that of %s before it ended", user)
+			}
+			o, identity = candidate, holder
 		}
 		return nil
 	})

@@ -9,13 +9,15 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // process is a child of the test. It dies with the test, however that ends.
 type process struct {
-	cmd  *exec.Cmd
-	log  string
-	done chan struct{}
+	cmd     *exec.Cmd
+	log     string
+	started time.Time
+	done    chan struct{}
 	// err is how it ended; set when done is closed.
 	err error
 	// told is whether the test ended it.
@@ -32,7 +34,7 @@ func launch(log string, env []string, binary string, args ...string) (*process, 
 	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = out, out, append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	p := &process{cmd: cmd, log: log, done: make(chan struct{})}
+	p := &process{cmd: cmd, log: log, started: time.Now(), done: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
