@@ -122,7 +122,7 @@ func isOwnership(err error) bool {
 }
 
 // ownershipWords are the admission plug-in's own.
-const ownershipWords = "cannot set an ownerRef"
+const ownershipWords = "cannot set an ownerRef" //nolint:gosec // words, not a credential
 
 // quotaWords are the API server's own.
 const quotaWords = "exceeded quota"
