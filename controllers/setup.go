@@ -43,7 +43,7 @@ const (
 // watch are for metadata only. The bot's own Secret is created and patched by server-side apply. Deleting is left to
 // the garbage collector. Leases, Roles: the operator hands the bot a Role for its Lease, so it needs those verbs itself.
 //
-// +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges,verbs=get;list;watch
+// +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges,verbs=list;watch
 // +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges/status,verbs=patch
 // +kubebuilder:rbac:groups=feedbackbridge.dev,resources=feedbackbridges/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch

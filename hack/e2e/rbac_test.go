@@ -124,6 +124,7 @@ func accesses(since int64, user string) (used, refused map[access]bool, err erro
 			User           struct{ Username string }
 			ObjectRef      struct{ APIGroup, Resource, Subresource string }
 			ResponseStatus struct{ Code int }
+			Annotations    map[string]string
 		}
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, nil, fmt.Errorf("audit log: %w", err)
@@ -132,10 +133,11 @@ func accesses(since int64, user string) (used, refused map[access]bool, err erro
 			continue
 		}
 		a := access{e.ObjectRef.APIGroup, strings.TrimSuffix(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), e.Verb}
-		switch e.ResponseStatus.Code {
-		case http.StatusForbidden:
+		// Admission says Forbidden, too: to what is made in a namespace that goes, or beyond a quota.
+		switch {
+		case e.Annotations["authorization.k8s.io/decision"] == "forbid":
 			refused[a] = true
-		case http.StatusCreated:
+		case e.ResponseStatus.Code == http.StatusCreated:
 			used[a], used[access{a.group, a.resource, "create"}] = true, true
 		default:
 			used[a] = true
