@@ -92,7 +92,7 @@ func TestChartAndKustomizationAgree(t *testing.T) {
 		k, c := both(t, "Deployment", "feedbackbridge-operator")
 		kd, cd := as[appsv1.Deployment](t, k), as[appsv1.Deployment](t, c)
 		// The chart writes out what the operator would assume.
-		assumed := []string{"--api-server-ports=443,6443", "--concurrency=4", "--log-level=info"}
+		assumed := []string{"--api-server-ports=443,6443", "--concurrency=8", "--log-level=info"}
 		kd.Spec.Template.Spec.Containers[0].Args = append(kd.Spec.Template.Spec.Containers[0].Args, assumed...)
 		compare(t, kd.Spec.Template.Spec, cd.Spec.Template.Spec)
 	})
