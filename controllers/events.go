@@ -16,7 +16,7 @@ import (
 
 // The reasons of events that are not a condition's reason.
 const (
-	// eventTokenMinted: a token for the site was made; the note says why, and until when it is valid.
+	// eventTokenMinted: another token for the site was made; the note says why, and until when it is valid.
 	eventTokenMinted = "TokenMinted"
 )
 
@@ -41,7 +41,7 @@ var watchedConditions = []string{
 }
 
 // transitions are the events between two statuses: a condition that became True, or stopped being so, or is not True for
-// another reason now. That a new bridge is not Ready yet is no event. A site that flaps floods nobody: the recorder counts
+// another reason now. Of a new bridge Ready alone is told: thousands are brought up at a time. A site that flaps floods nobody: the recorder counts
 // what comes again within six minutes in the event that is there, by bridge, condition and reason.
 func transitions(before, after []metav1.Condition) []event {
 	var out []event
@@ -52,7 +52,7 @@ func transitions(before, after []metav1.Condition) []event {
 		case kind == v1alpha1.ConditionRotationOverdue:
 			out = append(out, event{corev1.EventTypeWarning, now.Reason, kind, now.Message})
 		case now.Status == metav1.ConditionTrue:
-			if was == nil || was.Status != now.Status {
+			if hadTrouble(was) || kind == v1alpha1.ConditionReady && was != nil && was.Status != now.Status {
 				out = append(out, event{corev1.EventTypeNormal, now.Reason, kind, now.Message})
 			}
 		case was != nil && was.Status == metav1.ConditionTrue, now.Status == metav1.ConditionFalse && isNewTrouble(kind, now.Reason):
@@ -61,6 +61,9 @@ func transitions(before, after []metav1.Condition) []event {
 	}
 	return out
 }
+
+// hadTrouble is whether a condition was known not to be True.
+func hadTrouble(was *metav1.Condition) bool { return was != nil && was.Status == metav1.ConditionFalse }
 
 // isNewTrouble is whether the reason of a condition that was not True before is worth telling: not what is under way, and
 // of Ready only what no other event tells.

@@ -211,7 +211,7 @@ func TestEvents(t *testing.T) {
 		}
 		return nil
 	})
-	want := []string{"Normal TokenMinted", "Normal CredentialsReady", "Normal Connected", "Normal Reachable", "Normal Ready", "Normal RotationStaged"}
+	want := []string{"Normal Ready", "Normal RotationStaged"}
 	var got []string
 	for len(h.events.Events) > 0 {
 		e := <-h.events.Events

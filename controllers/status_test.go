@@ -160,10 +160,10 @@ func TestTransitions(t *testing.T) {
 		want          []string
 	}{
 		"nothing happened":            {good, conditionsAfter(well, good), nil},
-		"just created":                {nil, conditionsAfter(created, nil), []string{"Normal CredentialsReady"}},
+		"just created":                {nil, conditionsAfter(created, nil), nil},
 		"created with broken Secrets": {nil, conditionsAfter(broken, nil), []string{"Warning SecretNotFound"}},
 		"became well": {conditionsAfter(created, nil), conditionsAfter(well, conditionsAfter(created, nil)),
-			[]string{"Normal Connected", "Normal Reachable", "Normal Ready"}},
+			[]string{"Normal Ready"}},
 		"the site went":      {good, lost, []string{"Warning Timeout"}},
 		"and stayed away":    {lost, bad, []string{"Warning Timeout"}},
 		"another reason":     {bad, conditionsAfter(other, bad), []string{"Warning DNSFailure"}},
@@ -171,7 +171,7 @@ func TestTransitions(t *testing.T) {
 		"a key not taken up": {good, conditionsAfter(late, good), []string{"Warning SiteKeyNotAdopted"}},
 		"and taken up":       {conditionsAfter(late, good), good, nil},
 		"made for a wrong chat": {conditionsAfter(created, nil), conditionsAfter(nowhere, conditionsAfter(created, nil)),
-			[]string{"Normal Connected", "Warning ChatNotFound"}},
+			[]string{"Warning ChatNotFound"}},
 		"stopped by its owner": {good, conditionsAfter(stopped, good), []string{"Normal Suspended", "Normal Suspended", "Normal Suspended"}},
 	}
 	for name, tc := range tests {

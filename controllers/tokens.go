@@ -39,7 +39,7 @@ func aboutToken(token string) (kid string, end time.Time) {
 func (c *credentials) computeTokens(in credentialsInput, spec tokenSpec, keys tokenKeys) {
 	token, why := c.tokenOf(in, spec, keys.sign, in.asked(in.have.stored))
 	c.hold.tokens.token = token
-	if why != "" {
+	if why != "" && in.have.tokens.token != "" {
 		c.events = append(c.events, normal(eventTokenMinted, "Minted a token for the site, valid until %s: %s",
 			rfc3339(in.now.Add(spec.ttl)), why))
 	}
