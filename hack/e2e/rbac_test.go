@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
@@ -48,9 +49,9 @@ func grantedUnseen(a access) string {
 	return ""
 }
 
-// compareRBAC holds what the operator may do against what it did since a byte of the audit log: a verb that was never
+// compareRBAC holds what the operator may do against what it did since a time, by the audit log: a verb that was never
 // used has no place in the role, and nothing that it tried may have been refused.
-func compareRBAC(since int64) error {
+func compareRBAC(since time.Time) error {
 	granted, err := grantedToOperator()
 	if err != nil {
 		return err
@@ -100,47 +101,67 @@ func grantedToOperator() (map[access]bool, error) {
 	return granted, nil
 }
 
-// accesses are what a user did since a byte of the audit log, and what was refused as forbidden. A server-side apply
-// that made its object has been authorized to patch and to create.
-func accesses(since int64, user string) (used, refused map[access]bool, err error) {
-	file, err := os.Open(world.Cluster.AuditLog)
+// accesses are what a user did since a time, by the audit log, and what was refused as forbidden.
+func accesses(since time.Time, user string) (used, refused map[access]bool, err error) {
+	used, refused = map[access]bool{}, map[access]bool{}
+	// The API server sets a full log aside, under its name and the time.
+	pattern := strings.TrimSuffix(world.Cluster.AuditLog, ".log") + "*.log"
+	files, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer file.Close()
-	if _, err := file.Seek(since, io.SeekStart); err != nil {
-		return nil, nil, err
+	for _, file := range files {
+		if err := eachAudited(file, func(e audited) { e.add(since, user, used, refused) }); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
 	}
-	used, refused = map[access]bool{}, map[access]bool{}
+	return used, refused, nil
+}
+
+// audited is a line of the audit log, as far as it matters.
+type audited struct {
+	Verb                     string
+	User                     struct{ Username string }
+	ObjectRef                struct{ APIGroup, Resource, Subresource string }
+	ResponseStatus           struct{ Code int }
+	RequestReceivedTimestamp time.Time
+	Annotations              map[string]string
+}
+
+func eachAudited(path string, do func(audited)) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	for lines := bufio.NewReader(file); ; {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return used, refused, nil
+			return nil
 		} else if err != nil {
-			return nil, nil, err
+			return err
 		}
-		var e struct {
-			Verb           string
-			User           struct{ Username string }
-			ObjectRef      struct{ APIGroup, Resource, Subresource string }
-			ResponseStatus struct{ Code int }
-			Annotations    map[string]string
-		}
+		var e audited
 		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, nil, fmt.Errorf("audit log: %w", err)
+			return err
 		}
-		if e.User.Username != user || e.ObjectRef.Resource == "" {
-			continue
-		}
-		a := access{e.ObjectRef.APIGroup, strings.TrimSuffix(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), e.Verb}
-		// Admission says Forbidden, too: to what is made in a namespace that goes, or beyond a quota.
-		switch {
-		case e.Annotations["authorization.k8s.io/decision"] == "forbid":
-			refused[a] = true
-		case e.ResponseStatus.Code == http.StatusCreated:
-			used[a], used[access{a.group, a.resource, "create"}] = true, true
-		default:
-			used[a] = true
-		}
+		do(e)
+	}
+}
+
+// add notes what a user did. A server-side apply that made its object has been authorized to patch and to create.
+func (e audited) add(since time.Time, user string, used, refused map[access]bool) {
+	if e.User.Username != user || e.ObjectRef.Resource == "" || e.RequestReceivedTimestamp.Before(since) {
+		return
+	}
+	a := access{e.ObjectRef.APIGroup, strings.TrimSuffix(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), e.Verb}
+	// Admission says Forbidden, too: to what is made in a namespace that goes, or beyond a quota.
+	switch {
+	case e.Annotations["authorization.k8s.io/decision"] == "forbid":
+		refused[a] = true
+	case e.ResponseStatus.Code == http.StatusCreated:
+		used[a], used[access{a.group, a.resource, "create"}] = true, true
+	default:
+		used[a] = true
 	}
 }

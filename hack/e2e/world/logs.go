@@ -11,20 +11,34 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
+// shownWidth is how much of a line explain prints: what a test said of its failure must not drown.
+const shownWidth = 240
+
 // explain prints what a person would look at after a failure.
 func (w *World) explain() {
 	ctx := context.Background()
 	for _, args := range [][]string{
 		{"-n", w.Namespace, "get", "feedbackbridges", "-o", "yaml"},
 		{"-n", w.Namespace, "get", "pods,pvc,events", "-o", "wide"},
-		{"-n", w.Namespace, "logs", "-l", v1alpha1.LabelBridge + "=" + w.Name, "--tail=60"},
-		{"-n", OperatorNamespace, "logs", "-l", "app.kubernetes.io/name=feedbackbridge-operator", "--prefix", "--tail=40"},
+		{"-n", w.Namespace, "logs", "-l", v1alpha1.LabelBridge + "=" + w.Name, "--tail=30"},
+		{"-n", OperatorNamespace, "logs", "-l", "app.kubernetes.io/name=feedbackbridge-operator", "--tail=15"},
 	} {
 		out, err := Kubectl(ctx, args...)
-		w.T.Logf("kubectl %s\n%s%v", strings.Join(args, " "), out, err)
+		w.T.Logf("kubectl %s (error: %v)\n%s", strings.Join(args, " "), err, narrow(out))
 	}
 	w.T.Logf("site: %+v", w.Site.Stats())
 	w.T.Logf("telegram: %+v", w.Telegram.Stats())
+}
+
+// narrow cuts long lines.
+func narrow(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		if len(line) > shownWidth {
+			lines[i] = line[:shownWidth] + "…"
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // checkLogs searches the logs of the bot, at its most talkative, and of the operator, the events and the object for
