@@ -3,6 +3,7 @@
 package chart
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -56,14 +57,19 @@ func render(t *testing.T, values string, args ...string) []*unstructured.Unstruc
 
 func decode(t *testing.T, manifests []byte) []*unstructured.Unstructured {
 	t.Helper()
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifests), 4096)
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
 	var objects []*unstructured.Unstructured
 	for {
-		var raw map[string]any
-		if err := decoder.Decode(&raw); errors.Is(err, io.EOF) {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
 			return objects
 		} else if err != nil {
-			t.Fatalf("decode a manifest: %v", err)
+			t.Fatalf("read a manifest: %v", err)
+		}
+		var raw map[string]any
+		// Strictly: a key that stands twice is refused by Flux.
+		if err := yaml.UnmarshalStrict(document, &raw); err != nil {
+			t.Fatalf("decode a manifest: %v\n%s", err, document)
 		}
 		if raw != nil {
 			objects = append(objects, &unstructured.Unstructured{Object: raw})

@@ -17,18 +17,23 @@
 {{/* What selects the operator's pods; it cannot change once it is installed. */}}
 {{- define "feedbackbridge.selectorLabels" -}}
 app.kubernetes.io/name: feedbackbridge-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
+{{/* The labels of everything. Each stands once, and those that others select by cannot be taken over. */}}
 {{- define "feedbackbridge.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "feedbackbridge.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: feedbackbridge
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $fixed := include "feedbackbridge.selectorLabels" . | fromYaml }}
+{{- $fixed = set $fixed "app.kubernetes.io/managed-by" .Release.Service }}
+{{- $usual := dict
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/part-of" "feedbackbridge" }}
+{{- toYaml (merge $fixed (.Values.commonLabels | default dict) $usual) }}
+{{- end -}}
+
+{{/* The same with more labels, which go before them: (dict "labels" LABELS "context" $). */}}
+{{- define "feedbackbridge.labelsWith" -}}
+{{- toYaml (merge (dict) (.labels | default dict) (include "feedbackbridge.labels" .context | fromYaml)) }}
 {{- end -}}
 
 {{/* An image's reference: (dict "image" IMAGE "context" $). */}}
@@ -44,7 +49,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.serviceAccount.create -}}
 {{- .Values.serviceAccount.name | default (include "feedbackbridge.operator" .) -}}
 {{- else -}}
-{{- .Values.serviceAccount.name | default "default" -}}
+{{- .Values.serviceAccount.name | required "serviceAccount.name: name the account that the operator runs by, for serviceAccount.create is false (rights for the namespace's default account would be every pod's)" -}}
 {{- end -}}
 {{- end -}}
 
