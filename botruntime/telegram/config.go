@@ -33,10 +33,11 @@ type Store interface {
 	PendingUpdates(ctx context.Context, after int64, limit int) ([]store.Update, error)
 	// NextOffset is the offset that confirms the saved updates, or 0.
 	NextOffset(ctx context.Context) (int64, error)
-	// FinishUpdate ends an update and commits its effects.
-	FinishUpdate(ctx context.Context, id int64, effects store.Effects) error
-	// Ticket returns a ticket by its name, or store.ErrNotFound.
-	Ticket(ctx context.Context, id string) (ticket.Ticket, error)
+	// Handle ends an update and commits, in one transaction, all that follows from it. One that ended before is not
+	// handled again.
+	Handle(ctx context.Context, id int64, handle func(store.Tx) error) error
+	// EffectiveChat is the chat that a chat of the spec has become: the same, unless its group became a supergroup.
+	EffectiveChat(id int64) int64
 }
 
 // Health is told how the bot stands with Telegram. Its methods are called from several goroutines.
