@@ -81,7 +81,7 @@ func hasButton(k *models.InlineKeyboardMarkup, data string) bool {
 }
 
 // toPost is a message's text as package ticket works on it.
-func toPost(m *models.Message) ticket.Post {
+func toPost(m *message) ticket.Post {
 	p := ticket.Post{Text: m.Text}
 	for _, e := range m.Entities {
 		p.Entities = append(p.Entities, ticket.Entity{Type: string(e.Type), Offset: e.Offset, Length: e.Length, Origin: e})

@@ -18,6 +18,7 @@ type profiler struct {
 	api      *api
 	standing *standing
 	health   Health
+	identity *identity // told who the bot is
 }
 
 func (p *profiler) run(ctx context.Context) {
@@ -49,6 +50,7 @@ func (p *profiler) look(ctx context.Context) (username, title string, err error)
 	if err := p.api.call(ctx, "getMe", struct{}{}, &me); err != nil {
 		return "", "", err
 	}
+	p.identity.set(me)
 	chat, err := p.api.chat(ctx, p.cfg.ChatID)
 	if err != nil {
 		return "", "", err
