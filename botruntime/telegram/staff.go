@@ -11,6 +11,9 @@ import (
 // prepare asks Telegram what the handlers must know of an update: they themselves may call nobody.
 func (h handlers) prepare(context.Context, *update) facts { return facts{} }
 
+// early is what can be said of an update before it is handled, and would come too late behind others: the answer to a press.
+func (h handlers) early(*update) courtesy { return courtesy{} }
+
 // groupMessage handles what a person, or an administrator in the chat's name, wrote in a chat of the staff's.
 func (h handlers) groupMessage(store.Tx, *message, facts) (courtesy, error) { return courtesy{}, nil }
 

@@ -15,8 +15,9 @@ import (
 const (
 	// inHand is how many updates are in hand at a time.
 	inHand = 256
-	// courtesies is how many are done at a time; courtesyTimeout bounds each.
+	// courtesies is how many are done at a time, askedCourtesies how many may wait for that; courtesyTimeout bounds each.
 	courtesies      = 16
+	askedCourtesies = 1024
 	courtesyTimeout = 10 * time.Second
 )
 
@@ -29,9 +30,9 @@ type worker struct {
 	handlers handlers
 	saved    <-chan struct{}
 
-	slots  chan struct{} // of updates in hand
-	places chan struct{} // of courtesies
-	wg     sync.WaitGroup
+	slots         chan struct{} // of updates in hand
+	places, asked chan struct{} // of courtesies
+	wg            sync.WaitGroup
 
 	mu    sync.Mutex
 	taken map[int64]bool      // the ids of the updates in hand
@@ -46,7 +47,7 @@ type arrival struct {
 
 func newWorker(cfg *Config, st Store, a *api, saved <-chan struct{}, h handlers) *worker {
 	return &worker{cfg: cfg, store: st, api: a, handlers: h, saved: saved, slots: make(chan struct{}, inHand),
-		places: make(chan struct{}, courtesies), taken: map[int64]bool{}, lanes: map[int64][]arrival{}}
+		places: make(chan struct{}, courtesies), asked: make(chan struct{}, askedCourtesies), taken: map[int64]bool{}, lanes: map[int64][]arrival{}}
 }
 
 // run begins with what an earlier run left unfinished.
@@ -100,6 +101,7 @@ func (w *worker) take(ctx context.Context, u store.Update) error {
 		w.cfg.Logger.Error("an update cannot be handled", "update", u.ID, "why", err)
 	} else {
 		a.update, lane = update, update.chatID()
+		w.extend(ctx, w.handlers.early(update))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -184,20 +186,27 @@ func (w *worker) handling(ctx context.Context, a arrival, c *courtesy) func(stor
 	}
 }
 
-// extend does what a courtesy asks for, without holding up what follows.
+// extend does what a courtesy asks for, without holding up what follows. Of more than can be done soon, some are left out.
 func (w *worker) extend(ctx context.Context, c courtesy) {
 	if c == (courtesy{}) {
 		return
 	}
 	select {
-	case w.places <- struct{}{}:
-	case <-ctx.Done():
+	case w.asked <- struct{}{}:
+	default:
+		w.cfg.Logger.Debug("a courtesy was left out: too many are asked for")
 		return
 	}
 	w.wg.Go(func() {
-		defer func() { <-w.places }()
+		defer func() { <-w.asked }()
 		ctx, cancel := context.WithTimeout(ctx, courtesyTimeout)
 		defer cancel()
+		select {
+		case w.places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		defer func() { <-w.places }()
 		if err := c.extend(ctx, w.api); err != nil {
 			w.cfg.Logger.Debug("a courtesy was not taken", "why", judge(err, w.cfg.ChatID).message)
 		}
