@@ -56,10 +56,43 @@ type Limit struct {
 
 // Limits are how fast the bot may send.
 type Limits struct {
-	// PerChat is for the staff's chat. Private chats take one message a second, or any number where this is no limit.
+	// PerChat is for each chat of the staff's. Private chats take one message a second, or any number where this is no limit.
 	PerChat Limit
 	// Overall is for all chats together.
 	Overall Limit
+}
+
+// Route sends the tickets of a category to a chat other than the staff's, or to a topic that is there.
+type Route struct {
+	Category         string
+	ChatID, ThreadID int64
+}
+
+// What spec.telegram.topics can be: no topics, one for each category, one for each ticket.
+const (
+	TopicsNone        = "None"
+	TopicsPerCategory = "PerCategory"
+	TopicsPerTicket   = "PerTicket"
+)
+
+// Intake is how feedback is taken in direct messages.
+type Intake struct {
+	// Enabled is whether it is.
+	Enabled bool
+	// Limit is how much one person may write.
+	Limit store.Limit
+	// MinLength and MaxLength are those of a text, in characters.
+	MinLength, MaxLength int
+	// Categories are what a person chooses from.
+	Categories []Category
+}
+
+// Category is what feedback can be about.
+type Category struct {
+	// Name is the category in tickets; Icon stands before its title.
+	Name, Icon string
+	// Titles are what people see, by language.
+	Titles map[string]string
 }
 
 // Config is what a Bot runs by.
@@ -70,6 +103,12 @@ type Config struct {
 	APIURL string
 	// ChatID is the staff's chat.
 	ChatID int64
+	// Routes are where tickets of some categories go instead.
+	Routes []Route
+	// Topics is TopicsNone (also if empty), TopicsPerCategory or TopicsPerTicket; chats without topics have none.
+	Topics string
+	// Intake is how feedback is taken in direct messages.
+	Intake Intake
 	// Limits are how fast the bot may send.
 	Limits Limits
 	// Language is that of posts, and of answers to those who speak neither Russian nor English.
