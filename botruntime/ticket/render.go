@@ -3,8 +3,6 @@
 package ticket
 
 import (
-	"cmp"
-	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -35,6 +33,8 @@ type Options struct {
 	MaybeRepeat bool
 	// Change is the status that it was given; nil for a new ticket.
 	Change *Change
+	// Categories are those of the spec, if it has any of its own.
+	Categories []Category
 }
 
 // Render is a ticket's post in Telegram's HTML, and the replies to it that carry the rest of a long message. Each of
@@ -71,11 +71,11 @@ func (o Options) parts(t Ticket, head, foot *markup, message string, room int) [
 	parts := []string{head.b.String() + foot.b.String()}
 	for i, piece := range pieces[1:] {
 		var m markup
-		m.tagged("i", fmt.Sprintf(o.Texts.PartOf, Line(t.ID, maxField), i+2, len(pieces)))
+		m.tagged("i", o.Texts.PartOf.With(Values{"Ticket": Line(t.ID, maxField), "Part": i + 2, "Parts": len(pieces)}))
 		m.text("\n" + piece)
 		if i+2 == len(pieces) && cutOff > 0 {
 			m.text("…\n\n")
-			m.tagged("i", fmt.Sprintf(o.Texts.CutOff, cutOff))
+			m.tagged("i", o.Texts.CutOff.Count(cutOff))
 		}
 		parts = append(parts, m.b.String())
 	}
@@ -102,19 +102,30 @@ func (o Options) head(t Ticket) *markup {
 		m.inert(nickname)
 		m.text("\n")
 	}
-	m.label(iconOr(categoryIcons, t.Category), c.Topic)
-	m.text(" ")
-	if name, known := c.Categories[t.Category]; known {
-		m.text(name + "\n")
-	} else {
-		m.inert(cmp.Or(Line(t.Category, maxField), c.Categories["other"]))
-		m.text("\n")
-	}
+	o.category(&m, t.Category)
 	m.label(iconOr(sourceIcons, t.Source), c.Source)
-	m.text(" " + Line(nameOr(c.Sources, t.Source), maxField) + "\n\n")
+	m.text(" " + Line(nameOr(c.Sources, t.Source), maxField) + "\n")
+	if t.Attachments > 0 {
+		m.label(iconFile, c.Attachments)
+		m.text(" " + strconv.Itoa(t.Attachments) + "\n")
+	}
+	m.text("\n")
 	m.label(iconMessage, c.Message)
 	m.text("\n")
 	return &m
+}
+
+// category writes the line of a ticket's category.
+func (o Options) category(m *markup, name string) {
+	icon, title, known := o.Texts.Category(name, o.Categories)
+	m.label(icon, o.Texts.Topic)
+	m.text(" ")
+	if known {
+		m.text(title)
+	} else {
+		m.inert(title)
+	}
+	m.text("\n")
 }
 
 // foot is a post from behind its message.

@@ -210,7 +210,7 @@ func (d *document) removeStatusLine(tail int) int {
 // has.
 func (d *document) isStatusLine(start, end int) bool {
 	line := d.string(start, end)
-	for _, c := range catalogs {
+	for _, c := range catalogs() {
 		label := c.Status + ":"
 		if !strings.HasPrefix(line, label+" ") {
 			continue

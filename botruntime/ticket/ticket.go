@@ -35,6 +35,8 @@ type Ticket struct {
 	// Category is bug, wish, question, other, or a word of the site's own.
 	Category string `json:"category"`
 	Message  string `json:"message"`
+	// Attachments is how many files came with it; they follow its post.
+	Attachments int `json:"attachments,omitempty"`
 	// CreatedAt is when the feedback was written, where the site said so.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 }
