@@ -5,6 +5,7 @@ package telegram
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +127,9 @@ func (h handlers) edit(tx store.Tx, m *message, f facts) (courtesy, error) {
 
 // isStaffChat tells whether tickets are posted to a chat.
 func (h handlers) isStaffChat(id int64) bool {
-	return id == h.effectiveChat(h.cfg.ChatID)
+	return id == h.effectiveChat(h.cfg.ChatID) || slices.ContainsFunc(h.cfg.Routes, func(r Route) bool {
+		return r.ChatID != 0 && id == h.effectiveChat(r.ChatID)
+	})
 }
 
 // textsFor is the catalog in a person's language: that of the chat where they speak neither Russian nor English.

@@ -36,7 +36,12 @@ type message struct {
 	Text            string                       `json:"text"`
 	Entities        []models.MessageEntity       `json:"entities"`
 	Caption         string                       `json:"caption"`
+	CaptionEntities []models.MessageEntity       `json:"caption_entities"`
 	Keyboard        *models.InlineKeyboardMarkup `json:"reply_markup"`
+	// AutomaticForward is set on posts of a channel in the group of its comments.
+	AutomaticForward bool `json:"is_automatic_forward"`
+	// TopicCreated is there in the message that a topic begins with.
+	TopicCreated *present `json:"forum_topic_created"`
 	media
 }
 
@@ -49,6 +54,7 @@ type media struct {
 	Audio     *present  `json:"audio"`
 	VideoNote *present  `json:"video_note"`
 	Animation *present  `json:"animation"`
+	Sticker   *present  `json:"sticker"`
 }
 
 type present struct{}
@@ -56,7 +62,7 @@ type present struct{}
 // has tells whether there is an attachment.
 func (m media) has() bool {
 	return len(m.Photo) > 0 || m.Document != nil || m.Video != nil || m.Voice != nil || m.Audio != nil ||
-		m.VideoNote != nil || m.Animation != nil
+		m.VideoNote != nil || m.Animation != nil || m.Sticker != nil
 }
 
 // words are what its writer wrote: its text, or the text under what is attached.

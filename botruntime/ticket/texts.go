@@ -117,9 +117,6 @@ func (c *Catalog) Category(name string, own []Category) (icon, title string, kno
 	return icon, cmp.Or(Line(name, maxField), c.Categories["other"]), false
 }
 
-// StatusIcon is the icon of a status.
-func StatusIcon(s Status) string { return iconOr(statusIcons, s) }
-
 // iconOr is the icon for a key, or the speech balloon that stands for everything else.
 func iconOr[K comparable](icons map[K]string, key K) string {
 	if icon, ok := icons[key]; ok {
