@@ -73,9 +73,6 @@ type DirectTexts struct {
 	Addition, Edited Format
 }
 
-// StaffTexts are what the bot says to the staff.
-type StaffTexts struct{}
-
 const (
 	iconMessage = "💬"
 	iconFrom    = "👤"
