@@ -30,7 +30,8 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	standing := &standing{health: health}
 	saved := make(chan struct{}, 1)
 	sender, who := newSender(&cfg, st, a, standing), &identity{}
-	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: st.EffectiveChat, now: time.Now}
+	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: st.EffectiveChat,
+		members: newMembers(a, time.Now), now: time.Now}
 	return &Bot{api: a, standing: standing, sender: sender, parts: []interface{ run(context.Context) }{
 		&profiler{cfg: &cfg, api: a, standing: standing, health: health, identity: who},
 		sender,

@@ -24,7 +24,9 @@ type handlers struct {
 	// identity is who the bot is, effectiveChat which chat one of the spec's has become.
 	identity      *identity
 	effectiveChat func(int64) int64
-	now           func() time.Time
+	// members tells who is an administrator; for prepare.
+	members *members
+	now     func() time.Time
 }
 
 // facts are what prepare found out for a handler.
@@ -101,9 +103,8 @@ func (h handlers) callback(tx store.Tx, q *query, f facts) (courtesy, error) {
 
 // message handles a new message. Other bots are left alone: two that answer each other never end.
 func (h handlers) message(tx store.Tx, m *message, f facts) (courtesy, error) {
-	anonymous := m.SenderChat != nil && m.SenderChat.ID == m.Chat.ID // an administrator in the chat's name
 	switch {
-	case !anonymous && (m.From == nil || m.From.IsBot):
+	case !m.inChatsName() && (m.From == nil || m.From.IsBot):
 		return courtesy{}, nil
 	case m.Chat.Type == models.ChatTypePrivate:
 		return courtesy{}, h.directMessage(tx, m)
