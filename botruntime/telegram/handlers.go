@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
@@ -57,14 +56,13 @@ func reacts(m *message, emoji string) courtesy {
 
 func (c courtesy) extend(ctx context.Context, a *api) (err error) {
 	if c.queryID != "" {
-		_, err = a.bot().AnswerCallbackQuery(ctx, &bot.AnswerCallbackQueryParams{
-			CallbackQueryID: c.queryID, Text: c.text, ShowAlert: c.alert})
+		params := map[string]any{"callback_query_id": c.queryID, "text": c.text, "show_alert": c.alert}
+		err = a.call(ctx, "answerCallbackQuery", params, new(bool))
 	}
 	if c.emoji != "" {
-		_, failed := a.bot().SetMessageReaction(ctx, &bot.SetMessageReactionParams{ChatID: c.chatID, MessageID: c.messageID,
-			Reaction: []models.ReactionType{{Type: models.ReactionTypeTypeEmoji,
-				ReactionTypeEmoji: &models.ReactionTypeEmoji{Emoji: c.emoji}}}})
-		err = errors.Join(err, failed)
+		reaction := []map[string]string{{"type": "emoji", "emoji": c.emoji}}
+		params := map[string]any{"chat_id": c.chatID, "message_id": c.messageID, "reaction": reaction}
+		err = errors.Join(err, a.call(ctx, "setMessageReaction", params, new(bool)))
 	}
 	return err
 }

@@ -43,6 +43,18 @@ type message struct {
 	// TopicCreated is there in the message that a topic begins with.
 	TopicCreated *present `json:"forum_topic_created"`
 	media
+	unsupported
+}
+
+// unsupported are the kinds of content that are not passed on: whether they are there.
+type unsupported struct {
+	Location  *present `json:"location"`
+	Contact   *present `json:"contact"`
+	Poll      *present `json:"poll"`
+	Dice      *present `json:"dice"`
+	Story     *present `json:"story"`
+	Checklist *present `json:"checklist"`
+	PaidMedia *present `json:"paid_media"`
 }
 
 // media are the kinds of content that can be an attachment: whether they are there.

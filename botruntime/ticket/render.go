@@ -169,6 +169,19 @@ func (o Options) status() Status {
 	return o.Change.Status
 }
 
+// Clock is a time of the near future, rounded up to the minute: its day is left out where it is today's.
+func (o Options) Clock(t, now time.Time) string {
+	t = t.Add(time.Minute - time.Nanosecond).Truncate(time.Minute).In(o.Location)
+	date := o.date(t)
+	if today := now.In(o.Location).Format("02.01.2006 "); strings.HasPrefix(date, today) {
+		return date[len(today):]
+	}
+	return date
+}
+
+// Date is a time as people read it, without the name of its zone.
+func (o Options) Date(t time.Time) string { return t.In(o.Location).Format(dateLayout) }
+
 // date is a time as staff reads it, with the name of its zone.
 func (o Options) date(t time.Time) string {
 	t = t.In(o.Location)

@@ -23,8 +23,8 @@ type Catalog struct {
 	Categories map[string]string
 	Sources    map[Source]string
 	Statuses   map[Status]string
-	// Commands are what the menu of commands says of each, by its name.
-	Commands map[string]string
+	// Commands and StaffCommands are what the menus of commands say of each, by its name.
+	Commands, StaffCommands map[string]string
 	// Start, Help and Hint answer /start, /help and everything else where the bot takes no feedback itself.
 	Start, Help, Hint string
 	// WrongChat and UnknownButton answer a press that does nothing.
