@@ -33,10 +33,11 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: st.EffectiveChat,
 		members: newMembers(a, time.Now), now: time.Now}
 	return &Bot{api: a, standing: standing, sender: sender, parts: []interface{ run(context.Context) }{
-		&profiler{cfg: &cfg, api: a, standing: standing, health: health, identity: who},
+		&profiler{cfg: &cfg, store: st, api: a, standing: standing, health: health, identity: who},
 		sender,
 		&poller{cfg: &cfg, store: st, api: a, standing: standing, saved: saved},
 		newWorker(&cfg, st, a, saved, handlers),
+		&registrar{cfg: &cfg, api: a, effectiveChat: st.EffectiveChat},
 	}}, nil
 }
 
