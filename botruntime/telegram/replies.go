@@ -47,7 +47,7 @@ type piece struct {
 // forwarded is a message on its way to another chat, below a line that says what it is. An empty header stands over
 // nothing. What is too long together follows the header, as a copy.
 func forwarded(m *message, header string) []piece {
-	words, entities, most := m.Text, m.Entities, ticket.MaxUnits
+	words, entities, most := m.Text, m.Entities, ticket.MaxUnits-repeatRoom
 	if m.kind() != kindText {
 		words, entities, most = m.Caption, m.CaptionEntities, maxCaption
 	}
@@ -148,7 +148,9 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 			return courtesy{}, err
 		}
 	}
-	h.invite(tx, &author, t.ID)
+	if err := h.invite(&author, t.ID); err != nil {
+		return courtesy{}, err
+	}
 	if err := tx.SavePerson(author); err != nil {
 		return courtesy{}, fmt.Errorf("have the author's answer go under the ticket: %w", err)
 	}

@@ -80,7 +80,7 @@ func (h handlers) groupMessage(tx store.Tx, m *message, f facts) (courtesy, erro
 	if name, _ := command(m.Text); name != "" {
 		run := h.staffCommandOf(m)
 		if run == nil {
-			return courtesy{}, nil
+			return courtesy{}, h.strangeGroup(tx, m)
 		}
 		return courtesy{}, h.runCommand(tx, m, f, run)
 	}
