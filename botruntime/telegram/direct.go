@@ -137,11 +137,18 @@ func (t *talk) input(m *message) (in input, link store.Link, err error) {
 func (t *talk) rules() rules {
 	intake := t.cfg.Intake
 	r := rules{enabled: intake.Enabled, minLength: intake.MinLength, maxLength: intake.MaxLength, texts: t.texts}
+	show := t.show()
 	for _, c := range intake.Categories {
-		icon, title, _ := t.texts.Category(c.Name, t.cfg.show().Categories)
-		r.categories = append(r.categories, choice{name: c.Name, label: icon + " " + title})
+		r.categories = append(r.categories, choice{name: c.Name, label: show.CategoryTitle(c.Name)})
 	}
 	return r
+}
+
+// show is how tickets are shown to the person.
+func (t *talk) show() ticket.Options {
+	o := t.cfg.show()
+	o.Texts = t.texts
+	return o
 }
 
 // act does what a conversation leads to, and keeps its state.

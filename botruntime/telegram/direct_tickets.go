@@ -36,9 +36,7 @@ func (t *talk) refuse(next time.Time) error {
 // until is when something will be possible, in words.
 func (t *talk) until(next time.Time) ticket.Values {
 	now := t.now()
-	show := t.cfg.show()
-	show.Texts = t.texts
-	return ticket.Values{"Wait": t.texts.Wait(next.Sub(now)), "At": show.Clock(next, now)}
+	return ticket.Values{"Wait": t.texts.Wait(next.Sub(now)), "At": t.show().Clock(next, now)}
 }
 
 // submit makes a ticket of a draft. Where the person has written too many, the conversation stays where it was, so that
@@ -181,7 +179,7 @@ func (h handlers) directEdit(tx store.Tx, m *message) error {
 
 // list lists the person's tickets, the newest first.
 func (t *talk) list() error {
-	texts, show := t.texts.Direct, t.cfg.show()
+	texts, show := t.texts.Direct, t.show()
 	records, total, err := t.tx.Tickets(store.TicketQuery{AuthorID: t.person.ID, Limit: listed})
 	if err != nil {
 		return fmt.Errorf("list a person's tickets: %w", err)

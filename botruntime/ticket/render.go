@@ -115,6 +115,12 @@ func (o Options) head(t Ticket) *markup {
 	return &m
 }
 
+// CategoryTitle is the icon and the title of a category.
+func (o Options) CategoryTitle(category string) string {
+	icon, title, _ := o.Texts.Category(category, o.Categories)
+	return icon + " " + title
+}
+
 // category writes the line of a ticket's category.
 func (o Options) category(m *markup, name string) {
 	icon, title, known := o.Texts.Category(name, o.Categories)
