@@ -53,7 +53,7 @@ var placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
 
 // placeholders are those of a text, sorted. {{.Count}} may be left out where the form says it: "one more".
 func placeholders(text string) []string {
-	found := placeholder.FindAllString(text, -1)
+	found := append([]string{}, placeholder.FindAllString(text, -1)...)
 	slices.Sort(found)
 	return slices.DeleteFunc(slices.Compact(found), func(s string) bool { return s == "{{.Count}}" })
 }
