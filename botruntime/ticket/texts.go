@@ -91,6 +91,9 @@ var sourceIcons = map[Source]string{SourceSite: "🌐"}
 var statusIcons = map[Status]string{StatusNew: "🆕", StatusRead: "👀", StatusInProgress: "🔧", StatusReplied: "📨",
 	StatusClosed: "✅"}
 
+// StatusIcon is the icon of a status.
+func StatusIcon(s Status) string { return iconOr(statusIcons, s) }
+
 // Category is a category of a spec's own.
 type Category struct {
 	Name, Icon string
