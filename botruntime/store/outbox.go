@@ -6,9 +6,48 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-
-	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
+
+// Priorities of the outbox: answers to people go before tickets, tickets before edits.
+const (
+	priorityMessage = iota
+	priorityPost
+	priorityEdit
+)
+
+var priorities = map[JobKind]int{JobMessage: priorityMessage, JobCopy: priorityMessage, JobPost: priorityPost, JobEdit: priorityEdit, JobTopic: priorityEdit}
+
+// queued is a row of the outbox.
+type queued struct {
+	seq  int64
+	kind JobKind
+	// ticket is what a post or a topic is of; name is the ticket that a message belongs to.
+	ticket int64
+	name   string
+	place
+	messageID                          int64
+	payload                            []byte
+	fromChatID, fromMessageID, replyTo int64
+	ifRefused                          []byte
+}
+
+// enqueue puts a job into the outbox, and gives it its number.
+func (s *Store) enqueue(tx *txn, q *queued) error {
+	q.seq = s.number()
+	priority := priorities[q.kind]
+	var err error
+	if q.kind == JobPost { // most of all jobs, and they have nothing else
+		_, err = tx.exec(`INSERT INTO outbox (chat_id, priority, seq, kind, ticket, thread_id, topic) VALUES (?, ?, ?, 'post', ?, ?, ?)`,
+			q.chatID, priority, q.seq, q.ticket, q.threadID, q.topic)
+	} else {
+		_, err = tx.exec(`INSERT INTO outbox (chat_id, priority, seq, kind, ticket, name, thread_id, topic, message_id, payload,
+			from_chat_id, from_message_id, reply_to, if_refused) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			q.chatID, priority, q.seq, string(q.kind), q.ticket, q.name, q.threadID, q.topic, q.messageID, q.payload,
+			q.fromChatID, q.fromMessageID, q.replyTo, q.ifRefused)
+	}
+	tx.afterCommit(func() { signal(s.outboxReady) })
+	return err
+}
 
 // Advance records how the claimed job of a chat ended (done may be nil) and, if claim, claims the next one, in one
 // commit. A nil Job means that nothing waits there.
@@ -17,14 +56,14 @@ func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim 
 	err := s.writer.write(ctx, func(tx *txn) (err error) {
 		job = nil
 		if done != nil {
-			if err := s.settle(tx, *done); err != nil {
+			if err := s.settle(tx, chatID, done); err != nil {
 				return fmt.Errorf("record how a job ended: %w", err)
 			}
 		}
 		if !claim {
 			return nil
 		}
-		if job, err = claimNext(tx, chatID); err != nil {
+		if job, err = s.claim(tx, chatID); err != nil {
 			return fmt.Errorf("claim the next job: %w", err)
 		}
 		return nil
@@ -32,107 +71,163 @@ func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim 
 	return job, err
 }
 
-func (s *Store) settle(tx *txn, o Outcome) error {
-	if o.Kind == Released {
-		_, err := tx.exec(`UPDATE outbox SET claimed = 0 WHERE seq = ?`, o.Seq)
+const selectNext = `
+	SELECT o.seq, o.kind, o.ticket, o.name, o.thread_id, o.topic, o.message_id, o.payload, o.from_chat_id,
+		o.from_message_id, o.reply_to, o.if_refused, o.claimed, coalesce(t.status, ''), coalesce(t.name, ''),
+		coalesce(t.source, ''), coalesce(t.feedback_id, 0), coalesce(t.telegram_id, 0), coalesce(t.username, ''),
+		coalesce(t.first_name, ''), coalesce(t.nickname, ''), coalesce(t.category, ''), coalesce(t.message, ''),
+		coalesce(t.created_at, 0)
+	FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket
+	WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT 1`
+
+// claim takes the next job of a chat, and notes that a call is begun.
+func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
+	q := queued{place: place{chatID: chatID}}
+	var job Job
+	t := &job.Ticket
+	var created int64
+	found, err := tx.get(selectNext, []any{chatID}, &q.seq, &q.kind, &q.ticket, &q.name, &q.threadID, &q.topic,
+		&q.messageID, &q.payload, &q.fromChatID, &q.fromMessageID, &q.replyTo, &q.ifRefused, &job.MaybeSent, &job.Status,
+		&t.ID, &t.Source, &t.FeedbackID, &t.TelegramID, &t.Username, &t.FirstName, &t.Nickname, &t.Category, &t.Message, &created)
+	if err != nil || !found {
+		return nil, err
+	}
+	if q.ticket == 0 {
+		t.ID = q.name
+	} else {
+		t.CreatedAt = fromMillis(created)
+	}
+	if q.topic != "" {
+		if q.threadID, err = thread(tx, q.place); err != nil {
+			return nil, err
+		}
+	}
+	job.Seq, job.ChatID, job.ThreadID, job.Kind, job.Topic = q.seq, chatID, q.threadID, q.kind, q.topic
+	job.MessageID, job.Payload, job.ReplyTo = q.messageID, q.payload, q.replyTo
+	job.FromChatID, job.FromMessageID = q.fromChatID, q.fromMessageID
+	if !job.MaybeSent {
+		_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, priorities[q.kind], q.seq)
+	}
+	tx.afterCommit(func() { s.memory.claims[chatID] = q })
+	return &job, err
+}
+
+// settle records how a claimed job ended. One that is not claimed any more has ended before, and an edit that was
+// replaced while it was sent is gone: its replacement stays.
+func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
+	if o.Kind == Migrated && o.Seq == 0 { // nobody's job told of it
+		return s.migrateChat(tx, chatID, o.NewChatID)
+	}
+	q, claimed := s.memory.claims[chatID]
+	if !claimed || q.seq != o.Seq {
+		return nil
+	}
+	tx.afterCommit(func() {
+		if s.memory.claims[chatID].seq == q.seq {
+			delete(s.memory.claims, chatID)
+		}
+	})
+	q.chatID = s.EffectiveChat(q.chatID) // it moved if the chat did
+	if o.ThreadID != 0 && q.topic != "" {
+		if err := setThread(tx, q.place, o.ThreadID); err != nil {
+			return err
+		}
+		q.threadID = o.ThreadID
+	}
+	switch o.Kind {
+	case Released:
+		return release(tx, &q)
+	case Migrated:
+		if err := release(tx, &q); err != nil {
+			return err
+		}
+		return s.migrateChat(tx, chatID, o.NewChatID)
+	}
+	ended, err := tx.change(`DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, priorities[q.kind], q.seq)
+	if err != nil || ended == 0 {
 		return err
 	}
-	var rowID *int64
-	var chatID int64
-	// An edit that was replaced while it was being sent is gone, and its replacement stays.
-	found, err := tx.get(`DELETE FROM outbox WHERE seq = ? RETURNING ticket, chat_id`, []any{o.Seq}, &rowID, &chatID)
-	if err != nil || !found || rowID == nil {
-		return err
+	switch q.kind {
+	case JobPost:
+		return s.settleTicket(tx, &q, o)
+	case JobMessage, JobCopy:
+		if o.Kind == Refused {
+			return s.refused(tx, &q, o)
+		}
+		return linkSent(tx, &q, o)
 	}
-	return s.settleTicket(tx, *rowID, chatID, o)
+	return nil
+}
+
+func release(tx *txn, q *queued) error {
+	_, err := tx.exec(`UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`, q.chatID, priorities[q.kind], q.seq)
+	return err
 }
 
 // settleTicket ends a ticket's wait and makes the results due that were asked for.
-func (s *Store) settleTicket(tx *txn, rowID, chatID int64, o Outcome) error {
-	state := "posted"
+func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
+	state := StatePosted
 	if o.Kind == Refused {
-		state = "failed"
+		state = StateFailed
 	}
-	if _, err := tx.exec(`UPDATE tickets SET state = ?, chat_id = ?, message_id = ?, settled_at = ?, failure = ? WHERE id = ?`,
-		state, chatID, o.MessageID, millis(o.At), o.Failure, rowID); err != nil {
+	at := millis(o.At)
+	if _, err := tx.exec(`UPDATE tickets SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, settled_at = ?, active_at = ?,
+		failure = ? WHERE id = ?`, string(state), q.chatID, q.threadID, o.MessageID, at, at, text(o.Failure), q.ticket); err != nil {
 		return err
 	}
 	// The counters first: who sees a result must not see counters from before it.
 	tx.afterCommit(func() {
 		s.count(func(c *Counts) {
 			c.Pending--
-			if o.Kind == Refused {
+			if state == StateFailed {
 				c.Failed++
 				return
 			}
 			c.Posted++
-			c.LastPosted = fromMillis(millis(o.At))
+			c.LastPosted = fromMillis(at)
 		})
 	})
-	requests, err := tx.list(`SELECT id FROM requests WHERE ticket = ? ORDER BY id`, rowID)
-	if err != nil {
-		return err
-	}
-	for _, id := range requests {
-		if err := s.makeDue(tx, id); err != nil {
+	for _, id := range o.MoreMessages {
+		if err := linkPart(tx, q, id, at); err != nil {
 			return err
 		}
 	}
-	return nil
+	due, err := tx.change(`INSERT INTO results (seq, ticket, request) SELECT CAST(? AS BIGINT) + (SELECT count(*) FROM requests b
+		WHERE b.ticket = a.ticket AND b.id < a.id), ticket, id FROM requests a WHERE ticket = ?`, s.memory.last+1, q.ticket)
+	if due > 0 {
+		s.memory.last += due
+		tx.afterCommit(func() { signal(s.resultsReady) })
+	}
+	return err
 }
 
-func claimNext(tx *txn, chatID int64) (*Job, error) {
-	var (
-		job       Job
-		name      *string
-		data      []byte
-		messageID *int64
-	)
-	found, err := tx.get(`
-		SELECT o.seq, o.chat_id, o.kind, o.message_id, o.payload, o.claimed, t.name, t.data
-		FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket
-		WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT 1`,
-		[]any{chatID}, &job.Seq, &job.ChatID, &job.Kind, &messageID, &job.Payload, &job.MaybeSent, &name, &data)
-	if err != nil || !found {
-		return nil, err
-	}
-	if messageID != nil {
-		job.MessageID = *messageID
-	}
-	if name != nil {
-		if job.Ticket, err = decodeTicket(*name, data); err != nil {
-			return nil, err
+// refused records that a message will never arrive: at somebody who blocked the bot, perhaps. What was to follow from
+// that follows.
+func (s *Store) refused(tx *txn, q *queued, o *Outcome) error {
+	if o.Unreachable {
+		if _, err := tx.exec(`UPDATE persons SET blocked = 1 WHERE id = ?`, q.chatID); err != nil {
+			return err
 		}
 	}
-	_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE seq = ?`, job.Seq)
-	return &job, err
+	if len(q.ifRefused) == 0 {
+		return nil
+	}
+	var then Outgoing
+	if err := json.Unmarshal(q.ifRefused, &then); err != nil {
+		return fmt.Errorf("decode the message that follows from a refusal: %w", err)
+	}
+	return s.send(tx, &then)
 }
 
 // WaitingChats returns the chats that jobs wait for.
 func (s *Store) WaitingChats(ctx context.Context) ([]int64, error) {
-	chats, err := list[int64](ctx, s.reads, `SELECT DISTINCT chat_id FROM outbox`)
+	// From one chat to the next, rather than over all jobs.
+	rows, err := s.query(ctx, `WITH RECURSIVE waiting (id) AS (SELECT min(chat_id) FROM outbox
+		UNION ALL SELECT (SELECT min(chat_id) FROM outbox WHERE chat_id > waiting.id) FROM waiting WHERE id IS NOT NULL)
+		SELECT id FROM waiting WHERE id IS NOT NULL`)
+	chats, err := collect(rows, err, scanOne[int64])
 	if err != nil {
 		return nil, fmt.Errorf("list the chats that jobs wait for: %w", err)
 	}
 	return chats, nil
-}
-
-// Ticket returns a ticket by its name, or ErrNotFound.
-func (s *Store) Ticket(ctx context.Context, name string) (ticket.Ticket, error) {
-	data, err := list[[]byte](ctx, s.reads, `SELECT data FROM tickets WHERE name = ?`, name)
-	if err != nil {
-		return ticket.Ticket{}, fmt.Errorf("read a ticket: %w", err)
-	}
-	if len(data) == 0 {
-		return ticket.Ticket{}, ErrNotFound
-	}
-	return decodeTicket(name, data[0])
-}
-
-func decodeTicket(name string, data []byte) (ticket.Ticket, error) {
-	t := ticket.Ticket{ID: name}
-	if err := json.Unmarshal(data, &t); err != nil {
-		return ticket.Ticket{}, fmt.Errorf("decode ticket %s: %w", name, err)
-	}
-	return t, nil
 }

@@ -4,50 +4,44 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
 const selectDueResults = `
-	SELECT r.due, r.id, r.key_id, r.form, t.name, coalesce(t.message_id, 0), t.settled_at, t.state, t.failure
-	FROM requests r JOIN tickets t ON t.id = r.ticket
-	WHERE r.due > ? ORDER BY r.due LIMIT ?`
+	SELECT r.seq, q.id, q.key_id, q.form, t.name, t.message_id, t.settled_at, t.state, t.failure
+	FROM results r JOIN requests q ON q.ticket = r.ticket AND q.id = r.request JOIN tickets t ON t.id = r.ticket
+	WHERE r.seq > ? AND r.seq >= q.again AND t.state <> 'pending' ORDER BY r.seq LIMIT ?`
 
 // DueResults returns results that are due at the site, in the order of their Seq, from behind after.
-func (s *Store) DueResults(ctx context.Context, after int64, limit int) (results []Result, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("read the results that are due: %w", err)
-		}
-	}()
+func (s *Store) DueResults(ctx context.Context, after int64, limit int) ([]Result, error) {
 	rows, err := s.dueResults.QueryContext(ctx, after, limit)
+	results, err := collect(rows, err, scanResult)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the results that are due: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var (
-			r         Result
-			settledAt int64
-			state     string
-		)
-		if err := rows.Scan(&r.Seq, &r.RequestID, &r.Signature.KeyID, &r.Signature.Form, &r.TicketID, &r.MessageID,
-			&settledAt, &state, &r.Failure); err != nil {
-			return nil, err
-		}
-		r.SentAt = fromMillis(settledAt)
-		if state == "failed" && r.Failure == "" {
-			r.Failure = "refused by Telegram"
-		}
-		results = append(results, r)
+	return results, nil
+}
+
+func scanResult(row scanner) (r Result, err error) {
+	var (
+		settledAt int64
+		state     State
+	)
+	if err := row.Scan(&r.Seq, &r.RequestID, &r.Signature.KeyID, &r.Signature.Form, &r.TicketID, &r.MessageID,
+		&settledAt, &state, &r.Failure); err != nil {
+		return r, err
 	}
-	return results, rows.Err()
+	r.RequestID, r.SentAt = fromKey(r.RequestID), fromMillis(settledAt)
+	if state == StateFailed && r.Failure == "" {
+		r.Failure = "refused by Telegram"
+	}
+	return r, nil
 }
 
 // ConfirmResults ends the wait of all results up to a Seq: they are at the site.
 func (s *Store) ConfirmResults(ctx context.Context, upTo int64) error {
 	return s.writer.write(ctx, func(tx *txn) error {
-		if _, err := tx.exec(`UPDATE requests SET due = NULL WHERE due <= ?`, upTo); err != nil {
+		if _, err := tx.exec(`DELETE FROM results WHERE seq <= ?`, upTo); err != nil {
 			return fmt.Errorf("confirm results: %w", err)
 		}
 		return nil

@@ -36,6 +36,8 @@ type Tx interface {
 	MessageTicket(chatID, messageID int64) (Link, error)
 	// LinkMessage records that a message belongs to a ticket; a message has one link, the last.
 	LinkMessage(l Link) error
+	// TopicTicket returns the name of the ticket whose own topic a thread is, or ErrNotFound.
+	TopicTicket(chatID, threadID int64) (name string, err error)
 
 	// Send puts a message or a copy of one into the outbox.
 	Send(m Outgoing) error
@@ -70,6 +72,8 @@ type TicketQuery struct {
 	// AuthorID is the Telegram id of their author; OnlyDirect leaves out those of the site.
 	AuthorID   int64
 	OnlyDirect bool
+	// ChatID is the chat that they are posted in, or will be.
+	ChatID int64
 	// Offset and Limit are the page.
 	Offset, Limit int
 }

@@ -96,6 +96,7 @@ type Job struct {
 
 // Outcome is how a claimed Job ended.
 type Outcome struct {
+	// Seq is the job's; 0 where Migrated is known without one.
 	Seq int64
 	// Kind is the outcome's kind; the other fields belong to it.
 	Kind OutcomeKind
@@ -142,10 +143,15 @@ type Outgoing struct {
 	Copy bool
 	// FromChatID and FromMessageID are what is copied, or the message on the other side.
 	FromChatID, FromMessageID int64
-	// Ticket is the name of the ticket that it belongs to: it is linked when it is sent, and goes to the ticket's topic.
+	// Ticket is the name of the ticket that it belongs to: it is linked when it is sent, and goes to the ticket's topic where
+	// that is in the chat.
 	Ticket string
+	// ThreadID is a topic to go to rather than the ticket's; 0 for none.
+	ThreadID int64
 	// ReplyTo is the message that it replies to; 0 for none.
 	ReplyTo int64
+	// IfRefused is put into the outbox when Telegram refuses this one for good.
+	IfRefused *Outgoing
 }
 
 // Edit is an edit to make; a later edit of the same message replaces one that still waits.

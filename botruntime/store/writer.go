@@ -4,35 +4,54 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// maxBatch bounds how many writes share a commit.
-const maxBatch = 128
+const (
+	// maxBatch bounds how many writes share a commit.
+	maxBatch = 128
+	// connectTimeout bounds one try to open the write connection again; between two tries there is a pause, which doubles
+	// from the shortest to the longest.
+	connectTimeout  = 5 * time.Second
+	shortestRetry   = 200 * time.Millisecond
+	longestRetry    = 10 * time.Second
+	closeTimeout    = 5 * time.Second
+	rollbackTimeout = 5 * time.Second
+)
 
 // writer makes all changes, on one connection. Changes that arrive while a commit is under way share the next one: a
 // commit waits for the disk, and the disk takes as long for one change as for a hundred.
 type writer struct {
+	engine engine
+	// connected reads what the store keeps in memory, whenever a connection was opened.
+	connected func(ctx context.Context, tx *txn) error
+	trouble   *trouble
+
 	ops     chan op
 	closing chan struct{}
 	closed  chan error
+
+	tx    *txn // nil while there is no connection
+	pause time.Duration
+	next  time.Time // of the next try to connect
+	why   error     // why there is no connection
 }
 
+// op is a change that somebody waits for; a nil change asks whether the writer comes round.
 type op struct {
 	change func(*txn) error
 	done   chan error
 }
 
-// newWriter takes the database's only write connection until close.
-func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open the write connection: %w", err)
+// newWriter opens the write connection and works until close.
+func newWriter(ctx context.Context, e engine, connected func(context.Context, *txn) error, t *trouble) (*writer, error) {
+	w := &writer{engine: e, connected: connected, trouble: t, ops: make(chan op, maxBatch), closing: make(chan struct{}), closed: make(chan error, 1)}
+	if err := w.connect(ctx); err != nil {
+		return nil, err
 	}
-	w := &writer{ops: make(chan op, maxBatch), closing: make(chan struct{}), closed: make(chan error, 1)}
-	go func() { w.closed <- w.run(&txn{conn: conn, stmts: map[string]*sql.Stmt{}}) }()
+	go func() { w.closed <- w.run() }()
 	return w, nil
 }
 
@@ -62,9 +81,10 @@ func (w *writer) write(ctx context.Context, change func(*txn) error) error {
 	}
 }
 
-// alive is nil once the writer came round to an empty change: it is neither stuck nor gone.
+// alive is nil once the writer came round to an empty change: it is neither stuck nor gone. A database that is out of
+// reach is not the bot's to heal.
 func (w *writer) alive(ctx context.Context) error {
-	o := op{change: func(*txn) error { return nil }, done: make(chan error, 1)}
+	o := op{done: make(chan error, 1)}
 	select {
 	case w.ops <- o:
 	case <-ctx.Done():
@@ -72,6 +92,9 @@ func (w *writer) alive(ctx context.Context) error {
 	}
 	select {
 	case err := <-o.done:
+		if errors.Is(err, ErrUnreachable) {
+			return nil
+		}
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("the store does not commit: %w", ctx.Err())
@@ -85,14 +108,17 @@ func (w *writer) close() error {
 	return err
 }
 
-func (w *writer) run(tx *txn) error {
+func (w *writer) run() error {
 	batch := make([]op, 0, maxBatch)
 	for {
 		select {
 		case o := <-w.ops:
 			batch = append(batch[:0], o)
 		case <-w.closing:
-			return tx.close()
+			if w.tx == nil {
+				return nil
+			}
+			return w.tx.close()
 		}
 	drain:
 		for len(batch) < maxBatch {
@@ -103,16 +129,16 @@ func (w *writer) run(tx *txn) error {
 				break drain
 			}
 		}
-		w.commit(tx, batch)
+		w.commit(batch)
 	}
 }
 
 // commit makes a batch durable. Where one change fails, each gets a commit of its own, so that it fails alone.
-func (w *writer) commit(tx *txn, batch []op) {
-	err := tx.run(batch)
+func (w *writer) commit(batch []op) {
+	err := w.try(batch)
 	if err != nil && len(batch) > 1 {
 		for _, o := range batch {
-			o.done <- tx.run([]op{o})
+			o.done <- w.try([]op{o})
 		}
 		return
 	}
@@ -121,90 +147,68 @@ func (w *writer) commit(tx *txn, batch []op) {
 	}
 }
 
-// txn is the transaction that changes run in, with the connection's prepared statements.
-type txn struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-	after []func()
-}
-
-func (t *txn) run(batch []op) error {
-	t.after = t.after[:0]
-	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+// try runs a batch in one transaction, on a new connection where the last one was lost.
+func (w *writer) try(batch []op) error {
+	if err := w.reconnect(); err != nil {
+		return err
 	}
-	for _, o := range batch {
-		if err := o.change(t); err != nil {
-			return errors.Join(err, t.rollback())
+	wrote, usable, err := w.tx.run(batch)
+	fault := w.engine.fault(err)
+	if !usable && fault == nil {
+		fault = ErrUnreachable
+	}
+	if fault != nil && !errors.Is(err, fault) {
+		err = fmt.Errorf("%w: %w", fault, err)
+	}
+	switch {
+	case fault != nil:
+		w.trouble.set(fault, err)
+		if fault == ErrUnreachable || !usable {
+			w.disconnect(err)
 		}
+	case wrote && err == nil:
+		w.trouble.set(nil, nil)
 	}
-	if _, err := t.exec("COMMIT"); err != nil {
-		return errors.Join(fmt.Errorf("commit: %w", err), t.rollback())
+	return err
+}
+
+// disconnect gives a connection up that is of no use any more.
+func (w *writer) disconnect(why error) {
+	w.tx.discard()
+	w.tx, w.why = nil, why
+	w.pause, w.next = shortestRetry, time.Now()
+}
+
+// reconnect opens a connection where there is none, at most once a pause. Who comes meanwhile hears why.
+func (w *writer) reconnect() error {
+	if w.tx != nil {
+		return nil
 	}
-	for _, f := range t.after {
-		f()
+	if time.Now().Before(w.next) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, w.why)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	if err := w.connect(ctx); err != nil {
+		w.why, w.next = err, time.Now().Add(w.pause)
+		w.pause = min(2*w.pause, longestRetry)
+		w.trouble.set(ErrUnreachable, err)
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return nil
 }
 
-func (t *txn) rollback() error {
-	if _, err := t.exec("ROLLBACK"); err != nil {
-		return fmt.Errorf("roll back: %w", err)
+// connect opens the connection, and reads what the store keeps in memory.
+func (w *writer) connect(ctx context.Context) error {
+	conn, err := w.engine.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("open the write connection: %w", err)
 	}
+	tx := newTxn(w.engine, conn)
+	if err := w.connected(ctx, tx); err != nil {
+		return errors.Join(err, tx.close())
+	}
+	w.tx = tx
+	w.trouble.set(nil, nil)
 	return nil
-}
-
-// afterCommit has f run once the transaction is durable.
-func (t *txn) afterCommit(f func()) { t.after = append(t.after, f) }
-
-func (t *txn) prepare(query string) (*sql.Stmt, error) {
-	if stmt, ok := t.stmts[query]; ok {
-		return stmt, nil
-	}
-	stmt, err := t.conn.PrepareContext(context.Background(), query)
-	if err == nil {
-		t.stmts[query] = stmt
-	}
-	return stmt, err
-}
-
-// exec runs a constant statement; the statement is prepared once.
-func (t *txn) exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := t.prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	return stmt.ExecContext(context.Background(), args...)
-}
-
-// get reads one row of a constant query; found is false where there is none.
-func (t *txn) get(query string, args []any, into ...any) (found bool, err error) {
-	stmt, err := t.prepare(query)
-	if err != nil {
-		return false, err
-	}
-	err = stmt.QueryRowContext(context.Background(), args...).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// next counts a counter up and returns its new value.
-func (t *txn) next(counter string) (int64, error) {
-	var value int64
-	_, err := t.get(`INSERT INTO counters (name, value) VALUES (?, 1)
-		ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`, []any{counter}, &value)
-	if err != nil {
-		return 0, fmt.Errorf("count %s: %w", counter, err)
-	}
-	return value, nil
-}
-
-func (t *txn) close() error {
-	var errs []error
-	for _, stmt := range t.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, t.conn.Close())...)
 }

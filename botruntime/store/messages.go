@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+
+func (u *unit) Send(m Outgoing) error { return u.store.send(u.tx, &m) }
+
+// send puts a message into the outbox. One that belongs to a ticket goes to the ticket's topic, where there is one.
+func (s *Store) send(tx *txn, m *Outgoing) error {
+	q := queued{kind: JobMessage, name: text(m.Ticket), place: place{chatID: s.EffectiveChat(m.ChatID), threadID: m.ThreadID},
+		payload: m.Payload, fromChatID: m.FromChatID, fromMessageID: m.FromMessageID, replyTo: m.ReplyTo}
+	if m.Copy {
+		q.kind = JobCopy
+	}
+	if m.Ticket != "" && m.ThreadID == 0 {
+		if _, err := tx.get(`SELECT thread_id, topic FROM tickets WHERE name = ? AND chat_id = ?`,
+			[]any{q.name, q.chatID}, &q.threadID, &q.topic); err != nil {
+			return fmt.Errorf("find the topic of a message: %w", err)
+		}
+	}
+	if m.IfRefused != nil {
+		var err error
+		if q.ifRefused, err = json.Marshal(m.IfRefused); err != nil {
+			return fmt.Errorf("encode the message that follows from a refusal: %w", err)
+		}
+	}
+	if err := s.enqueue(tx, &q); err != nil {
+		return fmt.Errorf("put a message into the outbox: %w", err)
+	}
+	return nil
+}
+
+func (u *unit) Edit(e Edit) error {
+	// A new row rather than a changed one: whoever sends the old one must not end the new one.
+	if _, err := u.tx.exec(`DELETE FROM outbox WHERE kind = 'edit' AND chat_id = ? AND message_id = ?`, e.ChatID, e.MessageID); err != nil {
+		return fmt.Errorf("replace an edit: %w", err)
+	}
+	q := queued{kind: JobEdit, place: place{chatID: e.ChatID}, messageID: e.MessageID, payload: e.Payload}
+	if err := u.store.enqueue(u.tx, &q); err != nil {
+		return fmt.Errorf("put an edit into the outbox: %w", err)
+	}
+	return nil
+}
+
+func (u *unit) MessageTicket(chatID, messageID int64) (Link, error) {
+	l := Link{ChatID: chatID, MessageID: messageID}
+	var at int64
+	found, err := u.tx.get(`SELECT ticket, peer_chat_id, peer_message_id, at FROM links WHERE chat_id = ? AND message_id = ?`,
+		[]any{chatID, messageID}, &l.Ticket, &l.PeerChatID, &l.PeerMessageID, &at)
+	if err == nil && !found { // the post itself
+		found, err = u.tx.get(`SELECT name, settled_at FROM tickets WHERE chat_id = ? AND message_id = ? AND message_id <> 0`,
+			[]any{chatID, messageID}, &l.Ticket, &at)
+	}
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	l.At = fromMillis(at)
+	return l, err
+}
+
+func (u *unit) LinkMessage(l Link) error {
+	if err := link(u.tx, l.ChatID, l.MessageID, text(l.Ticket), l.PeerChatID, l.PeerMessageID, millis(l.At)); err != nil {
+		return fmt.Errorf("link a message to its ticket: %w", err)
+	}
+	return nil
+}
+
+// link records that a message belongs to a ticket, which is not idle then.
+func link(tx *txn, chatID, messageID int64, ticket string, peerChatID, peerMessageID, at int64) error {
+	if _, err := tx.exec(`INSERT INTO links (chat_id, message_id, ticket, peer_chat_id, peer_message_id, at) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (chat_id, message_id) DO UPDATE SET ticket = excluded.ticket, peer_chat_id = excluded.peer_chat_id,
+		peer_message_id = excluded.peer_message_id, at = excluded.at`, chatID, messageID, ticket, peerChatID, peerMessageID, at); err != nil {
+		return err
+	}
+	_, err := tx.exec(`UPDATE tickets SET active_at = ? WHERE name = ? AND active_at < ?`, at, ticket, at)
+	return err
+}
+
+// linkSent links a message of a ticket's that Telegram took, and tells the message on the other side of it.
+func linkSent(tx *txn, q *queued, o *Outcome) error {
+	if q.name == "" || o.MessageID == 0 {
+		return nil
+	}
+	at := millis(o.At)
+	for _, id := range append([]int64{o.MessageID}, o.MoreMessages...) {
+		if err := link(tx, q.chatID, id, q.name, q.fromChatID, q.fromMessageID, at); err != nil {
+			return err
+		}
+	}
+	if q.fromMessageID == 0 {
+		return nil
+	}
+	_, err := tx.exec(`UPDATE links SET peer_chat_id = ?, peer_message_id = ? WHERE chat_id = ? AND message_id = ? AND ticket = ?`,
+		q.chatID, o.MessageID, q.fromChatID, q.fromMessageID, q.name)
+	return err
+}
+
+// linkPart links a further part of a long post.
+func linkPart(tx *txn, q *queued, messageID, at int64) error {
+	var name string
+	if found, err := tx.get(`SELECT name FROM tickets WHERE id = ?`, []any{q.ticket}, &name); err != nil || !found {
+		return err
+	}
+	return link(tx, q.chatID, messageID, name, 0, 0, at)
+}
+
+func (u *unit) TopicTicket(chatID, threadID int64) (name string, err error) {
+	found, err := u.tx.get(`SELECT t.name FROM topics p JOIN tickets t ON p.key = 'ticket:' || t.name
+		WHERE p.chat_id = ? AND p.thread_id = ? AND p.thread_id <> 0 LIMIT 1`, []any{chatID, threadID}, &name)
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return name, err
+}
+
+func (u *unit) Emit(e Event) error {
+	if _, err := u.tx.exec(`INSERT INTO events (seq, kind, ticket, feedback_id, actor, status, text, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.store.number(), string(e.Kind), text(e.Ticket), e.FeedbackID, text(e.Actor), string(e.Status), text(e.Text), millis(e.At)); err != nil {
+		return fmt.Errorf("record an event: %w", err)
+	}
+	return nil
+}
