@@ -31,10 +31,7 @@ func Check(ctx context.Context, cfg Config, running bool) []Finding {
 	if err := cfg.complete(); err != nil {
 		return c.failed("token", err.Error())
 	}
-	var err error
-	if c.api, err = newAPI(&cfg); err != nil {
-		return c.failed("token", err.Error())
-	}
+	c.api = newAPI(&cfg)
 	return c.check(ctx)
 }
 

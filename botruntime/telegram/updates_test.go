@@ -13,13 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-telegram/bot/models"
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
-	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram/richtext"
 )
 
 func TestDirectMessages(t *testing.T) {
@@ -72,149 +68,6 @@ func TestGroupsAndBlockedUsersGetNothing(t *testing.T) {
 		}
 		if state, _ := w.health.now(); state != "true Reachable" {
 			t.Errorf("health is %s", state)
-		}
-	})
-}
-
-func TestPress(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		w.start()
-		w.admit("1 < 2")
-		settle(time.Second)
-		before := w.Messages(group)[0]
-		press(t, w, before.ID, ticket.CallbackData("ticket_site_1", ticket.StatusInProgress), "Статус: В работе")
-		settle(time.Second)
-		after := w.Messages(group)[0]
-		date := time.Now().In(w.cfg.Location).Format("02.01.2006 15:04")
-		if !strings.HasSuffix(after.Text, "Статус: В работе — @support_desk, "+date+"\n#bug #in_progress") {
-			t.Errorf("the post is\n%s", after.Text)
-		}
-		if !strings.HasPrefix(after.HTML(), "🔧 <b>Обращение ticket_site_1</b>") || !strings.Contains(after.HTML(), "1 &lt; 2") {
-			t.Errorf("formatting was lost:\n%s", after.HTML())
-		}
-		if diff := cmp.Diff(before.Buttons, after.Buttons); diff != "" {
-			t.Errorf("the keyboard changed:\n%s", diff)
-		}
-		press(t, w, before.ID, ticket.CallbackData("ticket_site_1", ticket.StatusClosed), "Статус: Закрыто")
-		settle(time.Second)
-		closed := w.Messages(group)[0].Text
-		if strings.Count(closed, "Статус:") != 1 || !strings.HasSuffix(closed, "#bug #closed") {
-			t.Errorf("the post is\n%s", closed)
-		}
-	})
-}
-
-func TestPressOnADeletedPost(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		w.start()
-		w.admit("first")
-		settle(time.Second)
-		data := ticket.CallbackData("ticket_site_1", ticket.StatusRead)
-		id, err := w.Press(group, w.Messages(group)[0].ID, data, support)
-		if err != nil || !w.Delete(group, w.Messages(group)[0].ID) {
-			t.Fatal(err)
-		}
-		w.admit("second")
-		settle(time.Second)
-		if _, answered := w.CallbackAnswer(id); !answered {
-			t.Error("the press was not answered")
-		}
-		if n := len(w.Messages(group)); n != 1 {
-			t.Errorf("%d messages, want the second: an edit that cannot be made holds nothing up", n)
-		}
-		if waiting, err := w.store.WaitingChats(t.Context()); err != nil || len(waiting) != 0 {
-			t.Errorf("jobs wait for %v, err %v", waiting, err)
-		}
-	})
-}
-
-// press presses a button and checks the answer.
-func press(t *testing.T, w *world, messageID int, data, want string) {
-	t.Helper()
-	id, err := w.PressForged(group, messageID, data, support)
-	if err != nil {
-		t.Fatal(err)
-	}
-	settle(time.Second)
-	if a, ok := w.CallbackAnswer(id); !ok || a.Text != want {
-		t.Errorf("the press was answered with %q (%v), want %q", a.Text, ok, want)
-	}
-}
-
-func TestPressOnAPostOfTheExistingBot(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		text, err := richtext.ParseHTML("🆕 <b>НОВОЕ ОБРАЩЕНИЕ</b> <code>ticket_site_9</code>\n\nТема: <i>баг</i> 😀 1 &lt; 2\n\n#bug #new")
-		if err != nil {
-			t.Fatal(err)
-		}
-		button := sim.Button{Text: "✅", CallbackData: "status_ticket_site_9_closed"}
-		id, err := w.AddMessage(sim.Message{ChatID: group, Text: text.Text, Entities: text.Entities, Buttons: [][]sim.Button{{button}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.start()
-		press(t, w, id, "status_ticket_site_9_closed", "Статус: Закрыто")
-		m, _ := w.Message(group, id)
-		date := m.EditDate.In(w.cfg.Location).Format("02.01.2006 15:04")
-		want := "✅ <b>НОВОЕ ОБРАЩЕНИЕ</b> <code>ticket_site_9</code>\n\nТема: <i>баг</i> 😀 1 &lt; 2\n\n" +
-			"<b>Статус:</b> Закрыто — @support_desk, " + date + "\n#bug #closed"
-		if diff := cmp.Diff(want, m.HTML()); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-		if diff := cmp.Diff([][]sim.Button{{button}}, m.Buttons); diff != "" {
-			t.Errorf("the keyboard changed:\n%s", diff)
-		}
-	})
-}
-
-func TestPressesThatDoNothing(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		const elsewhere = -1005555555555
-		if err := w.AddChat(sim.Chat{ID: elsewhere, Title: "Elsewhere"}); err != nil {
-			t.Fatal(err)
-		}
-		w.start()
-		w.admit("text")
-		settle(time.Second)
-		post := w.Messages(group)[0]
-		other, err := w.AddMessage(sim.Message{ChatID: elsewhere, Text: "x #new", Buttons: post.Buttons})
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts := ticket.Texts("ru")
-		press(t, w, post.ID, "status_ticket_site_77_closed", texts.UnknownButton) // made up: the post has no such button
-		press(t, w, post.ID, "cat_bug", texts.UnknownButton)
-		id, err := w.Press(elsewhere, other, "status_ticket_site_1_closed", support)
-		if err != nil {
-			t.Fatal(err)
-		}
-		settle(time.Second)
-		if a, _ := w.CallbackAnswer(id); a.Text != texts.WrongChat {
-			t.Errorf("in another chat the answer is %q", a.Text)
-		}
-		if n := w.Stats().Edited; n != 0 {
-			t.Errorf("%d edits", n)
-		}
-	})
-}
-
-func TestPressOnAnInaccessibleMessage(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		w.admit("1 < 2")
-		h := handlers{cfg: mustComplete(t, w.cfg), tickets: w.store, now: time.Now}
-		query := &models.CallbackQuery{ID: "1", From: models.User{ID: 5, FirstName: "Ann"}, Data: "status_ticket_site_1_read"}
-		query.Message.InaccessibleMessage = &models.InaccessibleMessage{Chat: models.Chat{ID: group}, MessageID: 12}
-		r, err := h.handle(t.Context(), &models.Update{CallbackQuery: query})
-		if err != nil || len(r.effects.Edits) != 1 || len(r.effects.Statuses) != 1 {
-			t.Fatalf("reaction %+v, err %v", r, err)
-		}
-		p, err := decodePayload(r.effects.Edits[0].Payload)
-		if err != nil || !p.HTML || !strings.Contains(p.Text, "1 &lt; 2") || !strings.HasSuffix(p.Text, "#bug #read") {
-			t.Errorf("the edit is %+v, err %v", p, err)
-		}
-		query.Data = "status_ticket_site_2_read"
-		if r, err = h.handle(t.Context(), &models.Update{CallbackQuery: query}); err != nil || len(r.effects.Edits) != 0 {
-			t.Errorf("for a ticket that nobody knows: %+v, err %v", r, err)
 		}
 	})
 }
@@ -301,10 +154,7 @@ func TestAnotherPollerIsReported(t *testing.T) {
 	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
 		w.start()
 		settle(time.Second)
-		other, err := newAPI(mustComplete(t, w.cfg))
-		if err != nil {
-			t.Fatal(err)
-		}
+		other := newAPI(mustComplete(t, w.cfg))
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		for ctx.Err() == nil {
