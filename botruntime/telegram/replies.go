@@ -115,7 +115,7 @@ func (h handlers) staffReply(tx store.Tx, m *message, link store.Link) (courtesy
 		}
 	}
 	if r := reachOf(t.Ticket, author); r != reachable {
-		return courtesy{}, h.tellUnreachable(tx, m, t.ID, r, first)
+		return courtesy{}, h.tellUnreachable(tx, m, t.Ticket, r, first)
 	}
 	return h.deliverReply(tx, m, t, author, link, first)
 }
@@ -140,7 +140,7 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 		out := to
 		if i == len(pieces)-1 {
 			out.FromChatID, out.FromMessageID, out.Copy = m.Chat.ID, int64(m.ID), p.copied
-			if out.IfRefused, err = h.undelivered(m, t.ID, first); err != nil {
+			if out.IfRefused, err = h.undelivered(m, t.Ticket, first); err != nil {
 				return courtesy{}, err
 			}
 		}
@@ -164,35 +164,43 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 }
 
 // undelivered is what is said under a reply that Telegram will not bring to its author; once an album.
-func (h handlers) undelivered(m *message, name string, first bool) (*store.Outgoing, error) {
+func (h handlers) undelivered(m *message, t ticket.Ticket, first bool) (*store.Outgoing, error) {
 	if !first {
 		return nil, nil
 	}
-	body, err := payload{Text: about(h.texts().Staff.ReplyRefused, name)}.encode()
+	body, err := payload{Text: unanswered(h.texts(), h.texts().Staff.ReplyRefused, t)}.encode()
 	if err != nil {
 		return nil, errors.Join(errBadUpdate, err)
 	}
-	return &store.Outgoing{ChatID: m.Chat.ID, Payload: body, Ticket: name, ReplyTo: int64(m.ID)}, nil
+	return &store.Outgoing{ChatID: m.Chat.ID, Payload: body, Ticket: t.ID, ReplyTo: int64(m.ID)}, nil
 }
 
 // tellUnreachable says that a reply went nowhere: of a blocked bot with every reply, for the one who wrote it must know;
 // of an author who is not in Telegram once a ticket, for the staff answers such on the site anyway.
-func (h handlers) tellUnreachable(tx store.Tx, m *message, name string, r reach, first bool) error {
-	err := tx.LinkMessage(store.Link{ChatID: m.Chat.ID, MessageID: int64(m.ID), Ticket: name, At: h.now()})
+func (h handlers) tellUnreachable(tx store.Tx, m *message, t ticket.Ticket, r reach, first bool) error {
+	err := tx.LinkMessage(store.Link{ChatID: m.Chat.ID, MessageID: int64(m.ID), Ticket: t.ID, At: h.now()})
 	if err != nil {
 		return fmt.Errorf("link a reply to its ticket: %w", err)
 	}
-	text := h.texts().Staff.AuthorBlocked
+	format := h.texts().Staff.AuthorBlocked
 	if r == reachNobody {
-		text = h.texts().Staff.AuthorUnreachable
-		if first, err = once(tx, "hint:"+name, h.now()); err != nil {
+		format = h.texts().Staff.AuthorUnreachable
+		if first, err = once(tx, "hint:"+t.ID, h.now()); err != nil {
 			return err
 		}
 	}
 	if !first {
 		return nil
 	}
-	return send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: name, ReplyTo: int64(m.ID)}, payload{Text: about(text, name)})
+	return send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: t.ID, ReplyTo: int64(m.ID)}, payload{Text: unanswered(h.texts(), format, t)})
+}
+
+// unanswered says why a ticket's author gets no answer in Telegram, and where else to answer.
+func unanswered(texts *ticket.Catalog, why ticket.Format, t ticket.Ticket) string {
+	if t.Source != ticket.SourceSite {
+		return about(why, t.ID)
+	}
+	return about(why, t.ID) + " " + texts.Staff.AnswerOnSite
 }
 
 // groupEdit brings an author the new words of a reply, by an edit of what was sent. Of an attachment the words stay as they

@@ -244,7 +244,7 @@ func TestAnAuthorOfTheSiteIsReachedOnceTheyTalkedToTheBot(t *testing.T) {
 		settle(3 * time.Second)
 		post := w.last(group)
 		w.reply(support, post.ID, "Try again, please")
-		if got, want := w.last(group).Text, about(texts.Staff.AuthorUnreachable, "ticket_site_1"); got != want {
+		if got, want := w.last(group).Text, about(texts.Staff.AuthorUnreachable, "ticket_site_1")+" "+texts.Staff.AnswerOnSite; got != want {
 			t.Errorf("the staff reads %q, want %q", got, want)
 		}
 		w.quiet("once a ticket", func() { w.reply(support, post.ID, "Does it work now?") }, author.ID)

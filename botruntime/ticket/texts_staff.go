@@ -7,8 +7,9 @@ type StaffTexts struct {
 	// Reply (Ticket) heads what the staff wrote, in the author's chat.
 	Reply Format
 	// AuthorBlocked and AuthorUnreachable (Ticket) say under a reply that it has nobody to go to, ReplyRefused that Telegram
-	// did not take it.
+	// did not take it. AnswerOnSite follows where the ticket is from there.
 	AuthorBlocked, AuthorUnreachable, ReplyRefused Format
+	AnswerOnSite                                   string
 	// AdminOnly and AdminUnknown refuse what only administrators may do.
 	AdminOnly, AdminUnknown string
 	// WhichTicket, WhichOfTwo (First, Second) and NoSuchTicket answer a command that names no ticket, two, or none that is
