@@ -84,7 +84,7 @@ func (h handlers) groupMessage(tx store.Tx, m *message, f facts) (courtesy, erro
 		}
 		return courtesy{}, h.runCommand(tx, m, f, run)
 	}
-	if m.AutomaticForward || m.kind() == kindNone || strings.HasPrefix(m.words(), noteMark) {
+	if m.AutomaticForward || strings.HasPrefix(m.words(), noteMark) || m.kind() == kindNone && m.unsupported == (unsupported{}) {
 		return courtesy{}, nil
 	}
 	link, err := h.target(tx, m)
@@ -93,6 +93,10 @@ func (h handlers) groupMessage(tx store.Tx, m *message, f facts) (courtesy, erro
 		return courtesy{}, nil
 	case err != nil:
 		return courtesy{}, err
+	}
+	if m.kind() == kindNone {
+		return courtesy{}, send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: link.Ticket, ReplyTo: int64(m.ID)},
+			payload{Text: h.texts().Staff.Unsupported})
 	}
 	return h.staffReply(tx, m, link)
 }

@@ -9,7 +9,8 @@ type StaffTexts struct {
 	// AuthorBlocked and AuthorUnreachable (Ticket) say under a reply that it has nobody to go to, ReplyRefused that Telegram
 	// did not take it. AnswerOnSite follows where the ticket is from there.
 	AuthorBlocked, AuthorUnreachable, ReplyRefused Format
-	AnswerOnSite                                   string
+	// Unsupported refuses a reply that is neither text nor a file.
+	AnswerOnSite, Unsupported string
 	// AdminOnly and AdminUnknown refuse what only administrators may do.
 	AdminOnly, AdminUnknown string
 	// WhichTicket, WhichOfTwo (First, Second) and NoSuchTicket answer a command that names no ticket, two, or none that is
