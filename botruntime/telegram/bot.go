@@ -23,21 +23,19 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	a, err := newAPI(&cfg)
-	if err != nil {
-		return nil, err
-	}
+	a := newAPI(&cfg)
 	standing := &standing{health: health}
 	saved := make(chan struct{}, 1)
 	sender, who := newSender(&cfg, st, a, standing), &identity{}
-	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: st.EffectiveChat,
+	effective := func(id int64) int64 { return st.EffectiveChat(id) }
+	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: effective,
 		members: newMembers(a, time.Now), now: time.Now}
 	return &Bot{api: a, standing: standing, sender: sender, parts: []interface{ run(context.Context) }{
 		&profiler{cfg: &cfg, store: st, api: a, standing: standing, health: health, identity: who},
 		sender,
 		&poller{cfg: &cfg, store: st, api: a, standing: standing, saved: saved},
 		newWorker(&cfg, st, a, saved, handlers),
-		&registrar{cfg: &cfg, api: a, effectiveChat: st.EffectiveChat},
+		&registrar{cfg: &cfg, api: a, effectiveChat: effective},
 	}}, nil
 }
 

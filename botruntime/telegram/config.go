@@ -88,12 +88,7 @@ type Intake struct {
 }
 
 // Category is what feedback can be about.
-type Category struct {
-	// Name is the category in tickets; Icon stands before its title.
-	Name, Icon string
-	// Titles are what people see, by language.
-	Titles map[string]string
-}
+type Category = ticket.Category
 
 // Config is what a Bot runs by.
 type Config struct {
@@ -141,6 +136,11 @@ func (c *Config) complete() error {
 	case c.ChatID == 0:
 		return errors.New("the chat's id is missing")
 	}
+	for _, r := range c.Routes {
+		if r.Category == "" || r.ChatID == 0 {
+			return errors.New("a route needs a category and a chat")
+		}
+	}
 	for name, l := range map[string]Limit{"per chat": c.Limits.PerChat, "overall": c.Limits.Overall} {
 		if l.Messages < 0 || l.Messages > 0 && l.Window <= 0 {
 			return fmt.Errorf("the limit %s needs a window and a number of messages that is not negative", name)
@@ -164,7 +164,18 @@ func (c *Config) complete() error {
 
 // show is how tickets are shown.
 func (c *Config) show() ticket.Options {
-	return ticket.Options{Texts: ticket.Texts(c.Language), Location: c.Location, AdminURL: c.AdminURL}
+	return ticket.Options{Texts: ticket.Texts(c.Language), Location: c.Location, AdminURL: c.AdminURL,
+		Categories: c.Intake.Categories}
+}
+
+// Route is where tickets of a category are posted: a chat, and a topic in it or 0. It is the store's Options.Route.
+func (c *Config) Route(category string) (chatID, threadID int64) {
+	for _, r := range c.Routes {
+		if r.Category == category {
+			return r.ChatID, r.ThreadID
+		}
+	}
+	return c.ChatID, 0
 }
 
 // chatLimit is how fast the bot may send to a chat.

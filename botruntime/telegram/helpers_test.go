@@ -149,7 +149,8 @@ func newWorld(t testing.TB, limits sim.Limits) *world {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	if w.store, err = store.Open(context.Background(), w.dir, store.Options{ChatID: group}); err != nil {
+	w.store, err = store.Open(context.Background(), store.Options{Dir: w.dir, Route: w.cfg.Route, Topic: w.cfg.TopicKey})
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -58,7 +58,7 @@ func TestWindowGivesBackWhatWasNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindow(Limit{1, time.Hour})
 		for range 3 {
-			if ok, _, _ := w.try(); !ok {
+			if !w.try() {
 				t.Fatal("no place")
 			}
 			w.end(false)

@@ -36,14 +36,6 @@ func (p payload) parseMode() models.ParseMode {
 	return ""
 }
 
-// markup is the keyboard as parameters take it: an interface without a nil pointer in it.
-func (p payload) markup() models.ReplyMarkup {
-	if p.Keyboard == nil {
-		return nil
-	}
-	return p.Keyboard
-}
-
 func decodePayload(data []byte) (p payload, err error) {
 	if err = json.Unmarshal(data, &p); err != nil {
 		return p, errors.Join(errBadJob, err)
