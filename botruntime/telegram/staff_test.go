@@ -72,13 +72,7 @@ func (w *world) feedback(by sim.User, text string) sim.Message {
 	}
 	settle(3 * time.Second)
 	w.say(sim.Incoming{ChatID: by.ID, By: by, Text: text})
-	for _, m := range slices.Backward(w.Messages(group)) {
-		if strings.Contains(m.Text, text) {
-			return m
-		}
-	}
-	w.t.Fatalf("%q was not posted\n%s", text, w.logs)
-	return sim.Message{}
+	return w.lastOf(w.store.EffectiveChat(group), text)
 }
 
 // last is the last message of a chat.
@@ -159,7 +153,7 @@ func (w *world) lastOf(chatID int64, text string) sim.Message {
 			return m
 		}
 	}
-	w.t.Fatalf("nobody said %q in chat %d", text, chatID)
+	w.t.Fatalf("nobody said %q in chat %d\n%s", text, chatID, w.logs)
 	return sim.Message{}
 }
 
@@ -387,5 +381,47 @@ func TestATicketsOwnTopicIsATalkWithItsAuthor(t *testing.T) {
 		}
 		pressed(ticket.StatusClosed, true)
 		pressed(ticket.StatusInProgress, false)
+	})
+}
+
+func TestTheStaffGoesOnInTheSupergroupThatItsGroupBecame(t *testing.T) {
+	withBoss(t, func(t *testing.T, w *world, author sim.User, texts *ticket.Catalog) {
+		w.feedback(author, "Before the group grew")
+		if err := w.Migrate(group, supergroup); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.SetMember(supergroup, boss, sim.Administrator, false); err != nil {
+			t.Fatal(err)
+		}
+		post := w.feedback(author, "After the group grew")
+		w.say(sim.Incoming{ChatID: supergroup, By: support, ReplyTo: post.ID, Text: "Welcome to the new place"})
+		if got := w.last(author.ID).Text; !strings.HasSuffix(got, "\n\nWelcome to the new place") {
+			t.Errorf("the author reads %q", got)
+		}
+		if got, _ := w.Message(supergroup, post.ID); !strings.HasSuffix(got.Text, "#bug #replied") {
+			t.Errorf("the post is\n%s", got.Text)
+		}
+		edits := w.Stats().Edited
+		w.say(sim.Incoming{ChatID: supergroup, By: boss, Text: "/close tg_1"})
+		if got := w.last(supergroup).Text; got != about(texts.Staff.Closed, "ticket_tg_1") {
+			t.Errorf("/close is answered with %q", got)
+		}
+		// Its post stayed in the group that was: by its number another message might be meant here.
+		if n := w.Stats().Edited - edits; n != 0 {
+			t.Errorf("%d edits", n)
+		}
+	})
+}
+
+func TestWhatCannotBePassedOnIsSaidToBeSo(t *testing.T) {
+	inBothLanguages(t, func(t *testing.T, w *world, author sim.User, texts *ticket.Catalog) {
+		post := w.feedback(author, "Where are you?")
+		w.quiet("to the author", func() {
+			w.feed(fmt.Sprintf(`{"message":{"message_id":900,"date":1,"from":{"id":5,"first_name":"Ann"},"location":{"latitude":1,"longitude":2},`+
+				`"chat":{"id":%d,"type":"supergroup"},"reply_to_message":{"message_id":%d,"chat":{"id":%d}}}}`, group, post.ID, group))
+		}, author.ID)
+		if got := w.last(group).Text; got != texts.Staff.Unsupported {
+			t.Errorf("the staff reads %q", got)
+		}
 	})
 }
