@@ -185,9 +185,9 @@ func (d dialog) command(name string, r rules) (dialog, move) {
 		return d, say(r.texts.Help)
 	case name == "/status":
 		return d, move{list: true}
-	case name == "/cancel" && d.Step == stepIdle:
+	case name == "/cancel" && d.Step == stepIdle && r.enabled:
 		return d, say(texts.NothingToCancel)
-	case name == "/cancel":
+	case name == "/cancel" && d.Step != stepIdle:
 		return d.over(), say(texts.Cancelled)
 	case name == "/feedback" && r.enabled:
 		d = d.over()

@@ -16,10 +16,10 @@ import (
 
 // The kinds of what is limited.
 const (
-	limitFeedback = "feedback" // tickets
-	limitMore     = "more"     // additions to tickets
-	limitTalk     = "talk"     // anything at all
-	limitGroup    = "group"    // answers in a strange group
+	limitFeedback = store.LimitFeedback // tickets
+	limitMore     = "more"              // additions to tickets
+	limitTalk     = "talk"              // anything at all
+	limitGroup    = "group"             // answers in a strange group
 )
 
 const (
@@ -34,6 +34,8 @@ const (
 )
 
 var (
+	// feedbackLimit is the limit of a spec that gives none.
+	feedbackLimit = store.Limit{Uses: 5, Window: 10 * time.Minute}
 	// talkLimit is more than a person types or an album has.
 	talkLimit  = store.Limit{Uses: 40, Window: time.Minute}
 	groupLimit = store.Limit{Uses: 1, Window: time.Minute}
@@ -131,6 +133,14 @@ func (t *talk) input(m *message) (in input, link store.Link, err error) {
 		}
 	}
 	return in, link, nil
+}
+
+// limit is how many tickets the person may write.
+func (t *talk) limit() store.Limit {
+	if l := t.cfg.Intake.Limit; l.Uses > 0 {
+		return l
+	}
+	return feedbackLimit
 }
 
 // rules are the spec's, in the person's language.

@@ -20,7 +20,7 @@ const listed = 10
 
 // mayWrite tells whether the person may write one more ticket; if not, the person is told when.
 func (t *talk) mayWrite() (bool, error) {
-	ok, next, err := t.tx.Peek(limitFeedback, t.person.ID, t.cfg.Intake.Limit, t.now())
+	ok, next, err := t.tx.Peek(limitFeedback, t.person.ID, t.limit(), t.now())
 	if err != nil || ok {
 		return ok, wrapped("look up how much a person wrote", err)
 	}
@@ -29,7 +29,7 @@ func (t *talk) mayWrite() (bool, error) {
 
 // refuse tells when the person may write again.
 func (t *talk) refuse(next time.Time) error {
-	limit := t.cfg.Intake.Limit
+	limit := t.limit()
 	return t.say(t.texts.Direct.TooMany.Count(limit.Uses, t.until(next), ticket.Values{"Window": t.texts.Wait(limit.Window)}))
 }
 
@@ -43,7 +43,7 @@ func (t *talk) until(next time.Time) ticket.Values {
 // the text can be sent again.
 func (t *talk) submit(m *message, after dialog, d *draft) (dialog, error) {
 	now := t.now()
-	ok, next, err := t.tx.Take(limitFeedback, t.person.ID, t.cfg.Intake.Limit, now)
+	ok, next, err := t.tx.Take(limitFeedback, t.person.ID, t.limit(), now)
 	if err != nil {
 		return after, fmt.Errorf("count a ticket: %w", err)
 	}
@@ -119,7 +119,7 @@ func (t *talk) add(m *message, name string, answered store.Link, quiet bool) err
 }
 
 func (t *talk) mayAdd() (bool, error) {
-	limit := t.cfg.Intake.Limit
+	limit := t.limit()
 	limit.Uses *= additionsPerTicket
 	ok, next, err := t.tx.Take(limitMore, t.person.ID, limit, t.now())
 	if err != nil || ok {
@@ -184,8 +184,11 @@ func (t *talk) list() error {
 	if err != nil {
 		return fmt.Errorf("list a person's tickets: %w", err)
 	}
-	if len(records) == 0 {
+	switch {
+	case len(records) == 0 && t.cfg.Intake.Enabled:
 		return t.say(texts.NoTickets)
+	case len(records) == 0:
+		return t.sayAll(t.rules().hint())
 	}
 	lines := []string{texts.MyTickets, ""}
 	for _, r := range records {
