@@ -3,6 +3,7 @@
 package telegram
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -95,9 +96,14 @@ func (h handlers) card(t store.TicketRecord) payload {
 	if t.StatusBy != "" {
 		c.text(" — ").inert(ticket.Line(t.StatusBy, maxName)).text(", " + t.StatusAt.In(h.cfg.Location).Format(staffDate))
 	}
-	label(texts.From).inert(authorOf(t.Ticket))
+	if name := personOf(t.Ticket); name != "" {
+		label(texts.From).inert(name)
+	}
 	if t.TelegramID > 0 {
-		c.text(" (ID").text(strconv.FormatInt(t.TelegramID, 10) + ")")
+		c.text(" (ID" + strconv.FormatInt(t.TelegramID, 10) + ")")
+	}
+	if nickname := ticket.Line(t.Nickname, maxName); nickname != "" {
+		label(texts.Nickname).inert(nickname)
 	}
 	_, topic, _ := texts.Category(t.Category, h.cfg.Intake.Categories)
 	label(texts.Topic).inert(topic)
@@ -136,11 +142,13 @@ func (h handlers) dateOf(t store.TicketRecord) string {
 
 // authorOf names a ticket's author by the best that is known.
 func authorOf(t ticket.Ticket) string {
-	if name := ticket.Line(t.Nickname, maxName); name != "" {
-		return name
-	}
+	return cmp.Or(ticket.Line(t.Nickname, maxName), personOf(t), "—")
+}
+
+// personOf is what Telegram calls a ticket's author; "" where it is not known there.
+func personOf(t ticket.Ticket) string {
 	if t.Username == "" && t.FirstName == "" && t.TelegramID == 0 {
-		return "—"
+		return ""
 	}
 	return ticket.ActorName(t.Username, t.FirstName, "", t.TelegramID)
 }
