@@ -9,6 +9,8 @@ func (s *Store) migrateChat(tx *txn, from, to int64) error {
 	if from == to || to == 0 {
 		return nil
 	}
+	s.memory.ahead.forget(from)
+	s.memory.ahead.forget(to)
 	for _, q := range []struct {
 		query string
 		args  []any

@@ -18,6 +18,8 @@ type memory struct {
 	last int64
 	// claims are the jobs that were claimed, by their chats; the writer's.
 	claims map[int64]queued
+	// ahead are the jobs that come next.
+	ahead readAhead
 
 	// chats are the groups that became supergroups, with their new ids.
 	chats atomic.Pointer[map[int64]int64]
@@ -54,6 +56,8 @@ func (s *Store) load(_ context.Context, tx *txn) error {
 	if s.memory.claims == nil {
 		s.memory.claims = map[int64]queued{}
 	}
+	s.memory.ahead = readAhead{}
+	tx.undone = func() { clear(s.memory.ahead) }
 	chats, err := loadChats(tx)
 	if err != nil {
 		return fmt.Errorf("read the chats that moved: %w", err)

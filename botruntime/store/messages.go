@@ -39,6 +39,7 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 
 func (u *unit) Edit(e Edit) error {
 	// A new row rather than a changed one: whoever sends the old one must not end the new one.
+	u.store.memory.ahead.forget(e.ChatID)
 	if _, err := u.tx.exec(`DELETE FROM outbox WHERE kind = 'edit' AND chat_id = ? AND message_id = ?`, e.ChatID, e.MessageID); err != nil {
 		return fmt.Errorf("replace an edit: %w", err)
 	}

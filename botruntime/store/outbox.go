@@ -31,10 +31,13 @@ type queued struct {
 	ifRefused                          []byte
 }
 
+func (q *queued) priority() int { return priorities[q.kind] }
+
 // enqueue puts a job into the outbox, and gives it its number.
 func (s *Store) enqueue(tx *txn, q *queued) error {
 	q.seq = s.number()
-	priority := priorities[q.kind]
+	s.memory.ahead.added(q)
+	priority := q.priority()
 	var err error
 	if q.kind == JobPost { // most of all jobs, and they have nothing else
 		_, err = tx.exec(`INSERT INTO outbox (chat_id, priority, seq, kind, ticket, thread_id, topic) VALUES (?, ?, ?, 'post', ?, ?, ?)`,
@@ -55,6 +58,9 @@ func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim 
 	var job *Job
 	err := s.writer.write(ctx, func(tx *txn) (err error) {
 		job = nil
+		if held, claimed := s.memory.claims[chatID]; claimed && (done == nil || done.Seq != held.seq) {
+			s.memory.ahead.forget(chatID) // the one that is claimed is the next again
+		}
 		if done != nil {
 			if err := s.settle(tx, chatID, done); err != nil {
 				return fmt.Errorf("record how a job ended: %w", err)
@@ -71,42 +77,21 @@ func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim 
 	return job, err
 }
 
-const selectNext = `
-	SELECT o.seq, o.kind, o.ticket, o.name, o.thread_id, o.topic, o.message_id, o.payload, o.from_chat_id,
-		o.from_message_id, o.reply_to, o.if_refused, o.claimed, coalesce(t.status, ''), coalesce(t.name, ''),
-		coalesce(t.source, ''), coalesce(t.feedback_id, 0), coalesce(t.telegram_id, 0), coalesce(t.username, ''),
-		coalesce(t.first_name, ''), coalesce(t.nickname, ''), coalesce(t.category, ''), coalesce(t.message, ''),
-		coalesce(t.created_at, 0)
-	FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket
-	WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT 1`
-
 // claim takes the next job of a chat, and notes that a call is begun.
 func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
-	q := queued{place: place{chatID: chatID}}
-	var job Job
-	t := &job.Ticket
-	var created int64
-	found, err := tx.get(selectNext, []any{chatID}, &q.seq, &q.kind, &q.ticket, &q.name, &q.threadID, &q.topic,
-		&q.messageID, &q.payload, &q.fromChatID, &q.fromMessageID, &q.replyTo, &q.ifRefused, &job.MaybeSent, &job.Status,
-		&t.ID, &t.Source, &t.FeedbackID, &t.TelegramID, &t.Username, &t.FirstName, &t.Nickname, &t.Category, &t.Message, &created)
-	if err != nil || !found {
+	next, err := s.next(tx, chatID)
+	if err != nil || next == nil {
 		return nil, err
 	}
-	if q.ticket == 0 {
-		t.ID = q.name
-	} else {
-		t.CreatedAt = fromMillis(created)
-	}
+	q, job := next.queued, next.job
 	if q.topic != "" {
-		if q.threadID, err = thread(tx, q.place); err != nil {
+		if job.ThreadID, err = thread(tx, q.place); err != nil {
 			return nil, err
 		}
+		q.threadID = job.ThreadID
 	}
-	job.Seq, job.ChatID, job.ThreadID, job.Kind, job.Topic = q.seq, chatID, q.threadID, q.kind, q.topic
-	job.MessageID, job.Payload, job.ReplyTo = q.messageID, q.payload, q.replyTo
-	job.FromChatID, job.FromMessageID = q.fromChatID, q.fromMessageID
 	if !job.MaybeSent {
-		_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, priorities[q.kind], q.seq)
+		_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, q.priority(), q.seq)
 	}
 	tx.afterCommit(func() { s.memory.claims[chatID] = q })
 	return &job, err
@@ -136,6 +121,7 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 	}
 	switch o.Kind {
 	case Released:
+		s.memory.ahead.forget(q.chatID)
 		return release(tx, &q)
 	case Migrated:
 		if err := release(tx, &q); err != nil {
@@ -143,7 +129,7 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 		}
 		return s.migrateChat(tx, chatID, o.NewChatID)
 	}
-	ended, err := tx.change(`DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, priorities[q.kind], q.seq)
+	ended, err := tx.change(`DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, q.priority(), q.seq)
 	if err != nil || ended == 0 {
 		return err
 	}
@@ -160,7 +146,7 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 }
 
 func release(tx *txn, q *queued) error {
-	_, err := tx.exec(`UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`, q.chatID, priorities[q.kind], q.seq)
+	_, err := tx.exec(`UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`, q.chatID, q.priority(), q.seq)
 	return err
 }
 

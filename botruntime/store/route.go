@@ -46,6 +46,8 @@ func (s *Store) lead(tx *txn, w *waiting) error {
 	if now == was {
 		return nil
 	}
+	s.memory.ahead.forget(was.chatID)
+	s.memory.ahead.forget(now.chatID)
 	if _, err := tx.exec(`UPDATE tickets SET chat_id = ?, thread_id = ?, topic = ? WHERE id = ?`,
 		now.chatID, now.threadID, now.topic, w.row); err != nil {
 		return err

@@ -113,6 +113,7 @@ func (u *unit) SetStatus(c StatusChange) (err error) {
 	was, err := ticketNamed(u.tx, c.TicketID)
 	switch {
 	case err == nil:
+		u.store.memory.ahead.forget(was.ChatID)
 		if _, err := u.tx.exec(`UPDATE tickets SET status = ?, status_by = ?, status_at = ?, active_at = ? WHERE id = ?`,
 			string(c.Status), text(c.ActorName), at, at, was.row); err != nil {
 			return err

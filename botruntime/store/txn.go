@@ -17,10 +17,11 @@ type txn struct {
 	ctx    context.Context // of the transaction's statements
 	stmts  map[string]*sql.Stmt
 	after  []func()
+	undone func() // called where the transaction's changes are undone
 }
 
 func newTxn(e engine, conn *sql.Conn) *txn {
-	return &txn{engine: e, conn: conn, ctx: context.Background(), stmts: map[string]*sql.Stmt{}}
+	return &txn{engine: e, conn: conn, ctx: context.Background(), stmts: map[string]*sql.Stmt{}, undone: func() {}}
 }
 
 // run makes a batch of changes in one transaction. It wrote nothing where all of them were empty. After a transaction
@@ -55,6 +56,7 @@ func (t *txn) run(batch []op) (wrote, usable bool, err error) {
 }
 
 func (t *txn) rollback() (usable bool, err error) {
+	t.undone()
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
 	defer cancel()
 	// Not by a prepared statement: where the context has ended, the connection may have, too.

@@ -76,8 +76,10 @@ type Job struct {
 	Kind             JobKind
 	// Ticket is what a JobPost posts; of the other kinds, its ID names the ticket that they belong to, if any.
 	Ticket ticket.Ticket
-	// Status is the ticket's status.
-	Status ticket.Status
+	// Status is the ticket's status, StatusBy and StatusAt who gave it, and when; empty for a new one.
+	Status   ticket.Status
+	StatusBy string
+	StatusAt time.Time
 	// Topic is the key of the topic that the job goes to, where topics are used ("category:bug", "ticket:ticket_site_1");
 	// ThreadID is 0 as long as the topic was not made.
 	Topic string

@@ -15,7 +15,7 @@ CREATE TABLE tickets (
     created_at  BIGINT  NOT NULL,               -- -62135596800000 (the year 1) where it is not known
     received_at BIGINT  NOT NULL,
     active_at   BIGINT  NOT NULL,               -- when something last happened to it
-    state       TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'posted', 'failed')),
+    state       TEXT    NOT NULL DEFAULT 'pending', -- pending, posted, failed
     status      TEXT    NOT NULL DEFAULT 'new',
     status_by   TEXT    NOT NULL DEFAULT '',
     status_at   BIGINT  NOT NULL DEFAULT 0,
@@ -51,7 +51,7 @@ CREATE TABLE outbox (
     chat_id         BIGINT  NOT NULL,
     priority        BIGINT  NOT NULL,
     seq             BIGINT  NOT NULL,
-    kind            TEXT    NOT NULL CHECK (kind IN ('post', 'message', 'copy', 'edit', 'topic')),
+    kind            TEXT    NOT NULL,           -- post, message, copy, edit, topic
     ticket          BIGINT  NOT NULL DEFAULT 0,  -- what a post or a topic is of
     name            TEXT    NOT NULL DEFAULT '', -- the ticket that a message belongs to: it may be older than this store
     thread_id       BIGINT  NOT NULL DEFAULT 0,

@@ -1,6 +1,7 @@
 -- People, links, topics, events for the site; tickets in columns. Times are Unix milliseconds, 0 for none. Numbers (id,
 -- seq) are given by the store, from one sequence. The tables that most writes touch have few indexes, and keys that grow at
--- one end: every page that a commit changes is written to the disk.
+-- one end: every page that a commit changes is written to the disk. They have no checks
+-- for lists of words either, each of which SQLite writes into a table of its own, at every change.
 
 CREATE INDEX outbox_by_ticket ON outbox (ticket); -- these two for the copying alone
 CREATE INDEX statuses_by_ticket ON statuses (ticket);
@@ -18,7 +19,7 @@ CREATE TABLE new_tickets (
     created_at  INTEGER NOT NULL,               -- -62135596800000 (the year 1) where it is not known
     received_at INTEGER NOT NULL,
     active_at   INTEGER NOT NULL,               -- when something last happened to it
-    state       TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'posted', 'failed')),
+    state       TEXT    NOT NULL DEFAULT 'pending', -- pending, posted, failed
     status      TEXT    NOT NULL DEFAULT 'new',
     status_by   TEXT    NOT NULL DEFAULT '',
     status_at   INTEGER NOT NULL DEFAULT 0,
@@ -70,7 +71,7 @@ CREATE TABLE new_outbox (
     chat_id         INTEGER NOT NULL,
     priority        INTEGER NOT NULL,
     seq             INTEGER NOT NULL,
-    kind            TEXT    NOT NULL CHECK (kind IN ('post', 'message', 'copy', 'edit', 'topic')),
+    kind            TEXT    NOT NULL,           -- post, message, copy, edit, topic
     ticket          INTEGER NOT NULL DEFAULT 0,  -- what a post or a topic is of
     name            TEXT    NOT NULL DEFAULT '', -- the ticket that a message belongs to: it may be older than this store
     thread_id       INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+// aheadRows is how many jobs of a chat are read at once. They may be large, so they are few.
+const aheadRows = 8
+
+// readAhead is what comes next in the outbox, by chats: the first rows of each chat, without those that were claimed. It
+// belongs to the writer.
+type readAhead map[int64][]aheadJob
+
+type aheadJob struct {
+	queued queued
+	job    Job
+}
+
+// added keeps the rows of a chat the first ones when another one comes: that has the highest number of all, so it is
+// behind them unless it has precedence.
+func (a readAhead) added(q *queued) {
+	if rows := a[q.chatID]; len(rows) > 0 && q.priority() < rows[len(rows)-1].queued.priority() {
+		a.forget(q.chatID)
+	}
+}
+
+// forget has a chat's jobs read again.
+func (a readAhead) forget(chatID int64) { delete(a, chatID) }
+
+// next takes the next job of a chat; nil where nothing waits.
+func (s *Store) next(tx *txn, chatID int64) (*aheadJob, error) {
+	rows := s.memory.ahead[chatID]
+	if len(rows) == 0 {
+		found, err := tx.rows(selectNext, chatID, aheadRows)
+		if rows, err = collect(found, err, scanJob); err != nil || len(rows) == 0 {
+			return nil, err
+		}
+	}
+	if s.memory.ahead[chatID] = rows[1:]; len(rows) == 1 {
+		delete(s.memory.ahead, chatID)
+	}
+	return &rows[0], nil
+}
+
+const selectNext = `
+	SELECT o.chat_id, o.seq, o.kind, o.ticket, o.name, o.thread_id, o.topic, o.message_id, o.payload, o.from_chat_id,
+		o.from_message_id, o.reply_to, o.if_refused, o.claimed, coalesce(t.status, ''), coalesce(t.status_by, ''),
+		coalesce(t.status_at, 0), coalesce(t.name, ''), coalesce(t.source, ''), coalesce(t.feedback_id, 0),
+		coalesce(t.telegram_id, 0), coalesce(t.username, ''), coalesce(t.first_name, ''), coalesce(t.nickname, ''),
+		coalesce(t.category, ''), coalesce(t.message, ''), coalesce(t.created_at, 0)
+	FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket
+	WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT ?`
+
+func scanJob(row scanner) (a aheadJob, err error) {
+	q, job := &a.queued, &a.job
+	t := &job.Ticket
+	var statusAt, created int64
+	if err := row.Scan(&q.chatID, &q.seq, &q.kind, &q.ticket, &q.name, &q.threadID, &q.topic, &q.messageID, &q.payload, &q.fromChatID,
+		&q.fromMessageID, &q.replyTo, &q.ifRefused, &job.MaybeSent, &job.Status, &job.StatusBy, &statusAt, &t.ID, &t.Source, &t.FeedbackID,
+		&t.TelegramID, &t.Username, &t.FirstName, &t.Nickname, &t.Category, &t.Message, &created); err != nil {
+		return a, err
+	}
+	if q.ticket == 0 {
+		t.ID = q.name
+	} else {
+		t.CreatedAt, job.StatusAt = fromMillis(created), fromStamp(statusAt)
+	}
+	job.Seq, job.ChatID, job.ThreadID, job.Kind, job.Topic = q.seq, q.chatID, q.threadID, q.kind, q.topic
+	job.MessageID, job.Payload, job.ReplyTo = q.messageID, q.payload, q.replyTo
+	job.FromChatID, job.FromMessageID = q.fromChatID, q.fromMessageID
+	return a, nil
+}
