@@ -18,21 +18,23 @@ import (
 	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
-func TestDirectMessages(t *testing.T) {
+func TestPeopleAreSpokenToInTheirLanguage(t *testing.T) {
 	ru, en := ticket.Texts("ru"), ticket.Texts("en")
 	tests := []struct{ language, text, want string }{
-		{"ru", "/start", ru.Start},
-		{"ru", "/start ref_12", ru.Start},
-		{"en-GB", "/HELP", en.Help},
-		{"en", "/help@feedback_sim_bot", en.Help},
-		{"de", "/help", ru.Help}, // the chat's language
-		{"", "hello", ru.Hint},
-		{"en", "/feedback", en.Hint},
+		{"ru", "/start", ru.Direct.Start},
+		{"ru", "/start ref_12", ru.Direct.Start},
+		{"en-GB", "/HELP", en.Direct.Help},
+		{"en", "/help@feedback_sim_bot", en.Direct.Help},
+		{"en", "/help@another_bot", en.Direct.Hint},
+		{"de", "/help", ru.Direct.Help}, // the chat's language
+		{"", "hello", ru.Direct.Hint},
 	}
 	for _, tc := range tests {
 		t.Run(tc.language+" "+tc.text, func(t *testing.T) {
 			inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+				w.cfg.Intake = testIntake
 				w.start()
+				settle(time.Second) // by then it knows its name
 				person := sim.User{ID: 77, FirstName: "P", LanguageCode: tc.language}
 				if _, err := w.Say(person.ID, tc.text, person); err != nil {
 					t.Fatal(err)
@@ -72,7 +74,7 @@ func TestGroupsAndBlockedUsersGetNothing(t *testing.T) {
 	})
 }
 
-func mustComplete(t *testing.T, cfg Config) *Config {
+func mustComplete(t testing.TB, cfg Config) *Config {
 	t.Helper()
 	if err := cfg.complete(); err != nil {
 		t.Fatal(err)
@@ -211,31 +213,70 @@ func TestOffsetStartsAnew(t *testing.T) {
 }
 
 func FuzzHandle(f *testing.F) {
-	f.Add([]byte(`{"update_id":1,"message":{"message_id":1,"date":1,"text":"/","chat":{"id":5,"type":"private"},"from":{"id":5}}}`))
-	f.Add([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":5,"first_name":"\u202e"},"data":"status_x_read","message":` +
+	const person = `"from":{"id":5,"first_name":"\u202e"},"chat":{"id":5,"type":"private"}`
+	f.Add([]byte(`{"message":{"message_id":1,"date":1,"text":"/",` + person + `}}`))
+	f.Add([]byte(`{"message":{"message_id":1,"date":1,"text":"/feedback\u0000",` + person + `}}`))
+	f.Add([]byte(`{"message":{"message_id":-1,"date":-1,"caption":"\ud800 long enough","photo":[{}],"media_group_id":"\u0000",` + person + `}}`))
+	f.Add([]byte(`{"edited_message":{"message_id":1,"date":1,"text":"x",` + person + `}}`))
+	f.Add([]byte(`{"callback_query":{"id":"1","from":{"id":5},"data":"cat_bug","message":{"message_id":7,"date":1,` + person + `}}}`))
+	f.Add([]byte(`{"callback_query":{"id":"1","from":{"id":5,"first_name":"\u202e"},"data":"status_x_read","message":` +
 		`{"message_id":7,"date":1,"text":"\ud83d\ude00 x\n#new","entities":[{"type":"bold","offset":1,"length":-5}],"chat":{"id":-1001234567890},` +
 		`"reply_markup":{"inline_keyboard":[[{"text":"x","callback_data":"status_x_read"}]]}}}}`))
 	f.Add([]byte(`{"callback_query":{"data":"status_x_read","message":{"chat":{"id":-1001234567890},"message_id":7,"date":0}}}`))
 	f.Add([]byte(`{"callback_query":{"message":null}}`))
-	w := &worker{cfg: &Config{ChatID: group, Location: time.UTC, Language: "ru"}}
-	w.handlers = handlers{cfg: w.cfg, tickets: noTickets{}, now: time.Now}
+	f.Add([]byte(`{"my_chat_member":{"chat":{"id":5,"type":"private"},"new_chat_member":{"status":"kicked"}}}`))
+	w := newWorld(f, sim.Limits{})
+	f.Cleanup(w.end)
+	w.cfg.Intake = testIntake
+	cfg := mustComplete(f, w.cfg)
+	a, clock := newAPI(cfg), time.Now()
+	now := func() time.Time { clock = clock.Add(time.Minute); return clock } // nobody writes too fast
+	worker := newWorker(cfg, w.store, a, nil, handlers{cfg: cfg, api: a, identity: &identity{}, effectiveChat: w.store.EffectiveChat,
+		members: newMembers(a, time.Now), now: now})
+	for _, text := range []string{"/feedback", "/skip", "Bug"} { // the person of the seeds is asked for a text
+		body := fmt.Sprintf(`{"message":{"message_id":1,"date":1,"text":%q,%s}}`, text, strings.Replace(person, "first", `language_code":"en","first`, 1))
+		w.handled(worker, []byte(body))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := w.handle(t.Context(), store.Update{Payload: body})
-		if err != nil && !strings.Contains(err.Error(), "Bot API") {
-			t.Fatalf("%v", err)
-		}
-		for _, e := range r.effects.Edits {
-			p, err := decodePayload(e.Payload)
-			if err != nil || e.ChatID != group || ticket.Units(p.Text) == 0 {
-				t.Fatalf("edit %+v of %+v, err %v", e, p, err)
-			}
-		}
+		w.t = t
+		w.handled(worker, body)
 	})
 }
 
-// noTickets is a store without tickets.
-type noTickets struct{}
-
-func (noTickets) Ticket(context.Context, string) (ticket.Ticket, error) {
-	return ticket.Ticket{}, store.ErrNotFound
+// handled has an update handled, whatever it is, and everything sent that follows from it.
+func (w *world) handled(worker *worker, body []byte) {
+	w.t.Helper()
+	ctx := context.Background()
+	w.seq++
+	if err := w.store.SaveUpdates(ctx, []store.Update{{ID: w.seq, Payload: body}}); err != nil {
+		w.t.Fatal(err)
+	}
+	a := arrival{id: w.seq}
+	a.update, _ = readUpdate(body)
+	if err := worker.finish(ctx, a); err != nil {
+		w.t.Fatalf("it would be tried for ever: %v", err)
+	}
+	worker.wg.Wait()
+	chats, err := w.store.WaitingChats(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, chat := range chats {
+		var done *store.Outcome
+		for {
+			job, err := w.store.Advance(ctx, chat, done, true)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if job == nil {
+				break
+			}
+			p, err := decodePayload(job.Payload)
+			if job.Kind != store.JobPost && job.Kind != store.JobTopic && (err != nil || p.Text == "" && job.Kind != store.JobCopy || ticket.Units(p.Text) > ticket.MaxUnits) {
+				w.t.Fatalf("job %+v with %+v, err %v", job, p, err)
+			}
+			w.seq++
+			done = &store.Outcome{Seq: job.Seq, Kind: store.Sent, MessageID: w.seq, At: time.Now()}
+		}
+	}
 }
