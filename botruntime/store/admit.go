@@ -137,10 +137,10 @@ func (s *Store) addTicket(tx *txn, t *ticket.Ticket, name string, at time.Time) 
 	row = s.number()
 	received := millis(at)
 	if _, err := tx.exec(`INSERT INTO tickets (id, name, source, feedback_id, telegram_id, username, first_name, nickname,
-		category, message, created_at, received_at, active_at, chat_id, thread_id, topic)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		category, message, attachments, created_at, received_at, active_at, chat_id, thread_id, topic)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		row, name, text(string(t.Source)), max(t.FeedbackID, 0), t.TelegramID, text(t.Username), text(t.FirstName), text(t.Nickname),
-		text(t.Category), text(t.Message), millis(t.CreatedAt), received, received, place.chatID, place.threadID, place.topic); err != nil {
+		text(t.Category), text(t.Message), t.Attachments, millis(t.CreatedAt), received, received, place.chatID, place.threadID, place.topic); err != nil {
 		return 0, "", err
 	}
 	if err := s.enqueue(tx, &queued{kind: JobPost, ticket: row, place: place}); err != nil {

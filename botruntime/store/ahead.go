@@ -45,7 +45,7 @@ const selectNext = `
 		o.from_message_id, o.reply_to, o.if_refused, o.claimed, coalesce(t.status, ''), coalesce(t.status_by, ''),
 		coalesce(t.status_at, 0), coalesce(t.name, ''), coalesce(t.source, ''), coalesce(t.feedback_id, 0),
 		coalesce(t.telegram_id, 0), coalesce(t.username, ''), coalesce(t.first_name, ''), coalesce(t.nickname, ''),
-		coalesce(t.category, ''), coalesce(t.message, ''), coalesce(t.created_at, 0)
+		coalesce(t.category, ''), coalesce(t.message, ''), coalesce(t.attachments, 0), coalesce(t.created_at, 0)
 	FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket
 	WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT ?`
 
@@ -55,7 +55,7 @@ func scanJob(row scanner) (a aheadJob, err error) {
 	var statusAt, created int64
 	if err := row.Scan(&q.chatID, &q.seq, &q.kind, &q.ticket, &q.name, &q.threadID, &q.topic, &q.messageID, &q.payload, &q.fromChatID,
 		&q.fromMessageID, &q.replyTo, &q.ifRefused, &job.MaybeSent, &job.Status, &job.StatusBy, &statusAt, &t.ID, &t.Source, &t.FeedbackID,
-		&t.TelegramID, &t.Username, &t.FirstName, &t.Nickname, &t.Category, &t.Message, &created); err != nil {
+		&t.TelegramID, &t.Username, &t.FirstName, &t.Nickname, &t.Category, &t.Message, &t.Attachments, &created); err != nil {
 		return a, err
 	}
 	if q.ticket == 0 {

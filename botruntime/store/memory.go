@@ -20,6 +20,8 @@ type memory struct {
 	claims map[int64]queued
 	// ahead are the jobs that come next.
 	ahead readAhead
+	// held is false while no message waits for a ticket's post.
+	held bool
 
 	// chats are the groups that became supergroups, with their new ids.
 	chats atomic.Pointer[map[int64]int64]
@@ -57,6 +59,7 @@ func (s *Store) load(_ context.Context, tx *txn) error {
 		s.memory.claims = map[int64]queued{}
 	}
 	s.memory.ahead = readAhead{}
+	s.memory.held = true // it shows
 	tx.undone = func() { clear(s.memory.ahead) }
 	chats, err := loadChats(tx)
 	if err != nil {

@@ -19,11 +19,8 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 	if m.Copy {
 		q.kind = JobCopy
 	}
-	if m.Ticket != "" && m.ThreadID == 0 {
-		if _, err := tx.get(`SELECT thread_id, topic FROM tickets WHERE name = ? AND chat_id = ?`,
-			[]any{q.name, q.chatID}, &q.threadID, &q.topic); err != nil {
-			return fmt.Errorf("find the topic of a message: %w", err)
-		}
+	if err := s.under(tx, &q); err != nil {
+		return fmt.Errorf("find where a message goes: %w", err)
 	}
 	if m.IfRefused != nil {
 		var err error
@@ -35,6 +32,49 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 		return fmt.Errorf("put a message into the outbox: %w", err)
 	}
 	return nil
+}
+
+// under leads a message of a ticket's: to the ticket's topic in the ticket's chat, and without a chat of its own to
+// behind the ticket's post, or to chat 0 as long as there is none.
+func (s *Store) under(tx *txn, q *queued) error {
+	if q.name == "" || q.threadID != 0 {
+		return nil
+	}
+	t, err := ticketNamed(tx, q.name)
+	switch {
+	case isNotFound(err) && q.chatID != 0: // older than this store
+		return nil
+	case err != nil:
+		return err
+	case q.chatID == 0 && t.State == StatePosted:
+		q.place = place{t.ChatID, t.ThreadID, t.topic}
+		if q.replyTo == 0 {
+			q.replyTo = t.MessageID
+		}
+	case q.chatID == 0:
+		s.memory.held = true
+	case q.chatID == t.ChatID:
+		q.threadID, q.topic = t.ThreadID, t.topic
+	}
+	return nil
+}
+
+// releaseHeld has the messages follow that waited for a ticket's post.
+func (s *Store) releaseHeld(tx *txn, post *queued, messageID int64) error {
+	if !s.memory.held {
+		return nil
+	}
+	if _, err := tx.exec(`UPDATE outbox SET chat_id = ?, thread_id = ?, topic = ?, reply_to = CASE reply_to WHEN 0 THEN ? ELSE reply_to END
+		WHERE chat_id = 0 AND name = (SELECT name FROM tickets WHERE id = ?)`,
+		post.chatID, post.threadID, post.topic, messageID, post.ticket); err != nil {
+		return err
+	}
+	s.memory.ahead.forget(post.chatID)
+	more, err := tx.get(`SELECT 1 FROM outbox WHERE chat_id = 0 LIMIT 1`, nil, new(int))
+	if err == nil && !more {
+		tx.afterCommit(func() { s.memory.held = false })
+	}
+	return err
 }
 
 func (u *unit) Edit(e Edit) error {

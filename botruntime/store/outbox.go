@@ -173,6 +173,11 @@ func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
 			c.LastPosted = fromMillis(at)
 		})
 	})
+	if state == StatePosted {
+		if err := s.releaseHeld(tx, q, o.MessageID); err != nil {
+			return err
+		}
+	}
 	for _, id := range o.MoreMessages {
 		if err := linkPart(tx, q, id, at); err != nil {
 			return err
@@ -210,7 +215,7 @@ func (s *Store) WaitingChats(ctx context.Context) ([]int64, error) {
 	// From one chat to the next, rather than over all jobs.
 	rows, err := s.query(ctx, `WITH RECURSIVE waiting (id) AS (SELECT min(chat_id) FROM outbox
 		UNION ALL SELECT (SELECT min(chat_id) FROM outbox WHERE chat_id > waiting.id) FROM waiting WHERE id IS NOT NULL)
-		SELECT id FROM waiting WHERE id IS NOT NULL`)
+		SELECT id FROM waiting WHERE id <> 0`)
 	chats, err := collect(rows, err, scanOne[int64])
 	if err != nil {
 		return nil, fmt.Errorf("list the chats that jobs wait for: %w", err)

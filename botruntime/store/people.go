@@ -32,28 +32,38 @@ func (u *unit) SavePerson(p Person) error {
 	return nil
 }
 
-func (u *unit) Take(kind string, personID int64, l Limit, at time.Time) (ok bool, next time.Time, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("count a use: %w", err)
-		}
-	}()
-	kind = text(kind)
+func (u *unit) Peek(kind string, personID int64, l Limit, at time.Time) (ok bool, next time.Time, err error) {
 	now, window := millis(at), l.Window.Milliseconds()
-	// The newest uses of the window, as many as it may have: where it is full, the oldest of them makes room. What is later
-	// than now is of a clock that was wrong.
-	rows, err := u.tx.rows(`SELECT at FROM uses WHERE kind = ? AND person = ? AND at > ? AND at <= ? ORDER BY at DESC LIMIT ?`,
-		kind, personID, now-window, now, max(l.Uses, 1))
-	uses, err := collect(rows, err, scanOne[int64])
-	if err != nil {
-		return false, time.Time{}, err
-	}
 	if l.Uses <= 0 {
 		return false, fromMillis(now + window), nil
 	}
-	if len(uses) == l.Uses {
+	// The newest uses of the window, as many as it may have: where it is full, the oldest of them makes room. What is later
+	// than now is of a clock that was wrong.
+	rows, err := u.tx.rows(`SELECT at FROM uses WHERE kind = ? AND person = ? AND at > ? AND at <= ? ORDER BY at DESC LIMIT ?`,
+		text(kind), personID, now-window, now, l.Uses)
+	uses, err := collect(rows, err, scanOne[int64])
+	switch {
+	case err != nil:
+		return false, time.Time{}, fmt.Errorf("look at a limit: %w", err)
+	case len(uses) == l.Uses:
 		return false, fromMillis(uses[len(uses)-1] + window), nil
 	}
-	_, err = u.tx.exec(`INSERT INTO uses (kind, person, at, seq, until) VALUES (?, ?, ?, ?, ?)`, kind, personID, now, u.store.number(), now+window)
-	return err == nil, time.Time{}, err
+	return true, time.Time{}, nil
+}
+
+func (u *unit) Take(kind string, personID int64, l Limit, at time.Time) (ok bool, next time.Time, err error) {
+	if ok, next, err = u.Peek(kind, personID, l, at); err != nil || !ok {
+		return false, next, err
+	}
+	if err := addUse(u.tx, u.store.number(), kind, personID, at, at.Add(l.Window)); err != nil {
+		return false, time.Time{}, fmt.Errorf("count a use: %w", err)
+	}
+	return true, time.Time{}, nil
+}
+
+// addUse counts one use, until it leaves its window.
+func addUse(tx *txn, seq int64, kind string, personID int64, at, until time.Time) error {
+	_, err := tx.exec(`INSERT INTO uses (kind, person, at, seq, until) VALUES (?, ?, ?, ?, ?)`,
+		text(kind), personID, millis(at), seq, millis(until))
+	return err
 }

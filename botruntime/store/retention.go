@@ -151,6 +151,8 @@ func (s *Store) forget(tx *txn, old []aged, limit int64) error {
 			`DELETE FROM links WHERE ticket = ?`:    a.name,
 			`DELETE FROM statuses WHERE ticket = ?`: a.name,
 			`DELETE FROM topics WHERE key = ?`:      ownTopic + a.name,
+
+			`DELETE FROM outbox WHERE chat_id = 0 AND name = ?`: a.name, // it would wait for a post that never comes
 		} {
 			if _, err := tx.exec(query, key); err != nil {
 				return err

@@ -19,7 +19,7 @@ type ticketRow struct {
 }
 
 const ticketColumns = `t.id, t.name, t.source, t.feedback_id, t.telegram_id, t.username, t.first_name, t.nickname, t.category,
-	t.message, t.created_at, t.received_at, t.state, t.status, t.status_by, t.status_at, t.chat_id, t.thread_id, t.topic,
+	t.message, t.attachments, t.created_at, t.received_at, t.state, t.status, t.status_by, t.status_at, t.chat_id, t.thread_id, t.topic,
 	t.message_id, t.settled_at, t.failure`
 
 // scanTicket reads ticketColumns, from behind the columns that are read into before.
@@ -27,7 +27,7 @@ func scanTicket(row scanner, before ...any) (r ticketRow, err error) {
 	var created, received, statusAt, settled int64
 	t := &r.Ticket
 	if err := row.Scan(append(before, &r.row, &t.ID, &t.Source, &t.FeedbackID, &t.TelegramID, &t.Username, &t.FirstName, &t.Nickname,
-		&t.Category, &t.Message, &created, &received, &r.State, &r.Status, &r.StatusBy, &statusAt, &r.ChatID, &r.ThreadID,
+		&t.Category, &t.Message, &t.Attachments, &created, &received, &r.State, &r.Status, &r.StatusBy, &statusAt, &r.ChatID, &r.ThreadID,
 		&r.topic, &r.MessageID, &settled, &r.Failure)...); err != nil {
 		return r, err
 	}

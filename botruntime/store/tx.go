@@ -31,6 +31,8 @@ type Tx interface {
 	SavePerson(p Person) error
 	// Take counts one use against a sliding limit, or says when the next one may be; kind tells limits apart.
 	Take(kind string, personID int64, l Limit, at time.Time) (ok bool, next time.Time, err error)
+	// Peek is what Take would say, without counting.
+	Peek(kind string, personID int64, l Limit, at time.Time) (ok bool, next time.Time, err error)
 
 	// MessageTicket returns the link of a message to its ticket, or ErrNotFound.
 	MessageTicket(chatID, messageID int64) (Link, error)

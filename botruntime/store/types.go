@@ -138,6 +138,7 @@ type Update struct {
 
 // Outgoing is a message to send.
 type Outgoing struct {
+	// ChatID is the chat that it goes to; 0 for the one of Ticket's post, which it replies to then: it waits for the post.
 	ChatID int64
 	// Payload is the message, in the sender's own encoding.
 	Payload []byte

@@ -12,6 +12,7 @@ CREATE TABLE tickets (
     nickname    TEXT    NOT NULL,
     category    TEXT    NOT NULL,
     message     TEXT    NOT NULL,
+    attachments BIGINT  NOT NULL DEFAULT 0,
     created_at  BIGINT  NOT NULL,               -- -62135596800000 (the year 1) where it is not known
     received_at BIGINT  NOT NULL,
     active_at   BIGINT  NOT NULL,               -- when something last happened to it
@@ -48,7 +49,7 @@ CREATE INDEX tickets_by_message ON tickets (chat_id, message_id) WHERE message_i
 CREATE INDEX tickets_failed ON tickets (id) WHERE state = 'failed';
 
 CREATE TABLE outbox (
-    chat_id         BIGINT  NOT NULL,
+    chat_id         BIGINT  NOT NULL,            -- 0: that of the post of the ticket, which has to come first
     priority        BIGINT  NOT NULL,
     seq             BIGINT  NOT NULL,
     kind            TEXT    NOT NULL,           -- post, message, copy, edit, topic

@@ -16,6 +16,7 @@ CREATE TABLE new_tickets (
     nickname    TEXT    NOT NULL,
     category    TEXT    NOT NULL,
     message     TEXT    NOT NULL,
+    attachments INTEGER NOT NULL DEFAULT 0,
     created_at  INTEGER NOT NULL,               -- -62135596800000 (the year 1) where it is not known
     received_at INTEGER NOT NULL,
     active_at   INTEGER NOT NULL,               -- when something last happened to it
@@ -68,7 +69,7 @@ CREATE INDEX tickets_by_message ON tickets (chat_id, message_id) WHERE message_i
 CREATE INDEX tickets_failed ON tickets (id) WHERE state = 'failed';
 
 CREATE TABLE new_outbox (
-    chat_id         INTEGER NOT NULL,
+    chat_id         INTEGER NOT NULL,            -- 0: that of the post of the ticket, which has to come first
     priority        INTEGER NOT NULL,
     seq             INTEGER NOT NULL,
     kind            TEXT    NOT NULL,           -- post, message, copy, edit, topic
