@@ -270,28 +270,30 @@ func (d dialog) press(in input, r rules) (dialog, move) {
 
 // text takes the text, and files that come before it or with it.
 func (d dialog) text(in input, r rules) (dialog, move) {
-	texts := r.texts.Direct
-	if in.file && len(d.Files) < maxFiles {
-		d.Files = append(slices.Clone(d.Files), in.messageID)
-	} else if in.file && in.text == "" {
-		told := d.Full
-		d.Full = true
-		if told {
-			return d, move{}
-		}
-		return d, say(texts.TooManyFiles.Count(maxFiles))
-	}
+	texts, m := r.texts.Direct, move{}
 	heard := in.album != "" && in.album == d.Album
 	d.Album = in.album
-	switch n := utf8.RuneCountInString(in.text); {
-	case n == 0 && heard:
-		return d, move{}
-	case n == 0:
-		return d, say(texts.KeptFile)
-	case n < r.minLength || ticket.Line(in.text, ticket.MaxUnits) == "":
-		return d, say(texts.TooShort.Count(r.minLength))
-	case n > r.maxLength:
-		return d, say(texts.TooLong.Count(n, ticket.Values{"Max": r.maxLength}))
+	switch {
+	case in.file && len(d.Files) < maxFiles:
+		d.Files = append(slices.Clone(d.Files), in.messageID)
+	case in.file:
+		if !d.Full {
+			m = say(texts.TooManyFiles.Count(maxFiles))
+		}
+		d.Full, heard = true, true
 	}
-	return d.over(), move{draft: &draft{nickname: d.Nickname, category: d.Category, text: in.text, files: d.Files}}
+	n := utf8.RuneCountInString(in.text)
+	switch {
+	case n == 0 && heard:
+	case n == 0:
+		m.say = append(m.say, saying{text: texts.KeptFile})
+	case n < r.minLength || ticket.Line(in.text, ticket.MaxUnits) == "":
+		m.say = append(m.say, saying{text: texts.TooShort.Count(r.minLength)})
+	case n > r.maxLength:
+		m.say = append(m.say, saying{text: texts.TooLong.Count(n, ticket.Values{"Max": r.maxLength})})
+	default:
+		m.draft = &draft{nickname: d.Nickname, category: d.Category, text: in.text, files: d.Files}
+		d = d.over()
+	}
+	return d, m
 }

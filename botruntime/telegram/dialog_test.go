@@ -56,6 +56,8 @@ func TestDialog(t *testing.T) {
 			at(stepIdle, album("a")), move{draft: &draft{category: "bug", text: "long enough", files: []int{5, 6}}}},
 		{"one file too many", at(stepText, files(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)), input{file: true, messageID: 11},
 			at(stepText, files(1, 2, 3, 4, 5, 6, 7, 8, 9, 10), func(d *dialog) { d.Full = true }), say(texts.TooManyFiles.Count(10))},
+		{"its words are taken", at(stepText, files(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)), input{file: true, messageID: 11, text: "long enough"},
+			idle, move{say: say(texts.TooManyFiles.Count(10)).say, draft: &draft{text: "long enough", files: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}}},
 		{"invisible characters are none", at(stepText), input{text: strings.Repeat("\u200b", 15)}, at(stepText), say(texts.TooShort.Count(10))},
 		{"letters are counted, not bytes", at(stepText), input{text: strings.Repeat("ы", 20)}, idle, move{draft: &draft{text: strings.Repeat("ы", 20)}}},
 		{"a category in words", at(stepCategory), input{text: "a WISH"}, at(stepText, about("wish")), r.question(stepText)},

@@ -111,7 +111,10 @@ func (t *talk) add(m *message, name string, answered store.Link, quiet bool) err
 	if err := t.link(m.Chat.ID, m.ID, name); err != nil {
 		return err
 	}
-	header := ticket.Texts(t.cfg.Language).Direct.Addition
+	header := ticket.Texts(t.cfg.Language).Direct.Addition.With(ticket.Values{"Ticket": name})
+	if quiet && m.words() == "" { // one more part of an album
+		header = ""
+	}
 	if err := t.passOn(m, record, answered, header); err != nil || quiet {
 		return err
 	}
@@ -128,14 +131,14 @@ func (t *talk) mayAdd() (bool, error) {
 	return false, t.say(t.texts.Direct.TooMuch.With(t.until(next)))
 }
 
-// passOn brings the staff a person's message, below a header, and keeps it for the site. It answers what the person
+// passOn brings the staff a person's message, below a header, if any, and keeps it for the site. It answers what the person
 // answered, where that has another side in the staff's chat, or else the ticket's post.
-func (t *talk) passOn(m *message, record store.TicketRecord, answered store.Link, header ticket.Format) error {
+func (t *talk) passOn(m *message, record store.TicketRecord, answered store.Link, header string) error {
 	to := store.Outgoing{Ticket: record.ID, FromChatID: m.Chat.ID, FromMessageID: int64(m.ID)}
 	if answered.PeerMessageID != 0 && answered.PeerChatID == record.ChatID && t.effectiveChat(record.ChatID) == record.ChatID {
 		to.ChatID, to.ReplyTo = record.ChatID, answered.PeerMessageID
 	}
-	for _, part := range forwarded(m, header.With(ticket.Values{"Ticket": record.ID})) {
+	for _, part := range forwarded(m, header) {
 		to.Copy = part.copied
 		if err := send(t.tx, to, part.payload); err != nil {
 			return fmt.Errorf("pass on a message: %w", err)
@@ -172,8 +175,8 @@ func (h handlers) directEdit(tx store.Tx, m *message) error {
 	if ok, err := t.mayAdd(); err != nil || !ok {
 		return errors.Join(err, t.save(t.dialog))
 	}
-	return errors.Join(
-		t.passOn(m, record, link, ticket.Texts(h.cfg.Language).Direct.Edited),
+	header := ticket.Texts(h.cfg.Language).Direct.Edited.With(ticket.Values{"Ticket": record.ID})
+	return errors.Join(t.passOn(m, record, link, header),
 		t.say(t.texts.Direct.EditNoted.With(ticket.Values{"Ticket": link.Ticket})), t.save(t.dialog))
 }
 

@@ -32,18 +32,15 @@ func TestTalks(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d conversations, %v", len(files), err)
 	}
-	for _, db := range databases(t) {
-		for _, path := range files {
-			name := strings.TrimSuffix(filepath.Base(path), ".txt")
-			t.Run(db.name+"/"+name, func(t *testing.T) {
-				script, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var got string
-				onDatabase(t, db, func(t *testing.T, w *world) {
-					got = newStage(t, w, name[strings.LastIndexByte(name, '.')+1:]).play(string(script))
-				})
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".txt")
+		t.Run(name, func(t *testing.T) {
+			script, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			onEveryDatabase(t, func(t *testing.T, w *world) {
+				got := newStage(t, w, name[strings.LastIndexByte(name, '.')+1:]).play(string(script))
 				if *updateTalks && !t.Failed() {
 					if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 						t.Fatal(err)
@@ -52,7 +49,7 @@ func TestTalks(t *testing.T) {
 					t.Errorf("the conversation went otherwise (-written +went):\n%s", diff)
 				}
 			})
-		}
+		})
 	}
 }
 

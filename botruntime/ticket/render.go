@@ -107,7 +107,7 @@ func (o Options) head(t Ticket) *markup {
 	m.text(" " + Line(nameOr(c.Sources, t.Source), maxField) + "\n")
 	if t.Attachments > 0 {
 		m.label(iconFile, c.Attachments)
-		m.text(" " + strconv.Itoa(t.Attachments) + "\n")
+		m.text(" " + c.AttachmentsBelow + "\n") // how many an album will have nobody knows yet
 	}
 	m.text("\n")
 	m.label(iconMessage, c.Message)
@@ -234,7 +234,7 @@ func (m *markup) tagged(tag, s string) {
 
 // inert writes text of a stranger's so that Telegram makes no link, mention, hashtag or command of it.
 func (m *markup) inert(s string) {
-	if isInert(s) {
+	if IsInert(s) {
 		m.text(s)
 		return
 	}

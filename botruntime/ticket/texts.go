@@ -7,8 +7,8 @@ import "cmp"
 // Catalog is every text that people read, in one language. Its fields are read from locales/active.<language>.json, where
 // each is named as it is here, those of nested structs and maps behind a dot: adding a text is adding it in three places.
 type Catalog struct {
-	// Title stands before the ticket's name; the labels before what they name.
-	Title, From, Nickname, Topic, Source, Message, Status, Attachments string
+	// Title stands before the ticket's name; the labels before what they name. AttachmentsBelow says where attachments are.
+	Title, From, Nickname, Topic, Source, Message, Status, Attachments, AttachmentsBelow string
 	// MaybeRepeat warns that the same ticket may stand in the chat already, MaybeRepeatMessage the same of a message.
 	MaybeRepeat, MaybeRepeatMessage string
 	// AdminLink is the text of the link to the site's page.
