@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,8 +64,12 @@ func bareCommand() *cobra.Command {
 
 // run serves one connection after the other until ctx ends.
 func (b *bare) run(ctx context.Context, site string) error {
+	origin, err := url.Parse(strings.Replace(site, "ws", "http", 1))
+	if err != nil {
+		return fmt.Errorf("read the site's address: %w", err)
+	}
 	for ctx.Err() == nil {
-		ws, resp, err := websocket.DefaultDialer.DialContext(ctx, site, nil)
+		ws, resp, err := websocket.DefaultDialer.DialContext(ctx, site, http.Header{"Origin": {origin.Scheme + "://" + origin.Host}})
 		if err != nil {
 			if ctx.Err() == nil {
 				return fmt.Errorf("dial the site: %w", err)

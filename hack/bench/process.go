@@ -45,7 +45,7 @@ func (p *peers) botArgs(state string) []string {
 
 // bareArgs are the arguments of the bare client.
 func (p *peers) bareArgs() []string {
-	return []string{"bare", "--site", p.siteURL, "--telegram", p.apiURL + "/bot" + telegram.TestToken}
+	return []string{"bare", "--site", p.siteURL + "?token=bench", "--telegram", p.apiURL + "/bot" + telegram.TestToken}
 }
 
 func (b *process) stop() error {
