@@ -40,6 +40,9 @@ func (c *composer) bold(s string) *composer {
 
 // inert writes words of a stranger's so that Telegram makes no link, mention, hashtag or command of them.
 func (c *composer) inert(s string) *composer {
+	if ticket.IsInert(s) {
+		return c.text(s)
+	}
 	return c.styled(models.MessageEntity{Type: models.MessageEntityTypeCode}, s)
 }
 

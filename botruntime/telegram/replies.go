@@ -126,7 +126,7 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 	if first {
 		header = about(texts.Staff.Reply, t.ID)
 	}
-	to := store.Outgoing{ChatID: author.ID, Ticket: t.ID}
+	to := store.Outgoing{ChatID: author.ID, Ticket: t.ID, FromChatID: m.Chat.ID, FromMessageID: int64(m.ID)}
 	if link.PeerChatID == author.ID {
 		to.ReplyTo = link.PeerMessageID
 	}
@@ -138,8 +138,8 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 	pieces := forwarded(m, header)
 	for i, p := range pieces {
 		out := to
+		out.Copy = p.copied
 		if i == len(pieces)-1 {
-			out.FromChatID, out.FromMessageID, out.Copy = m.Chat.ID, int64(m.ID), p.copied
 			if out.IfRefused, err = h.undelivered(m, t.Ticket, first); err != nil {
 				return courtesy{}, err
 			}

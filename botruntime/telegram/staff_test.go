@@ -17,12 +17,15 @@ import (
 	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
-// inBothLanguages runs a conversation between a staff and an author who both speak Russian, and both English.
+// inBothLanguages runs a conversation between a staff and an author who both speak Russian, and both English, on every
+// database.
 func inBothLanguages(t *testing.T, test func(t *testing.T, w *world, author sim.User, texts *ticket.Catalog)) {
 	t.Helper()
+	t.Parallel() // a database has its own time
 	for _, language := range ticket.Languages {
 		t.Run(language, func(t *testing.T) {
-			inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+			t.Parallel()
+			onEveryDatabase(t, func(t *testing.T, w *world) {
 				w.reconfigure(func(c *Config) { c.Language = language })
 				w.start()
 				test(t, w, sim.User{ID: 2001, FirstName: "Author", Username: "author", LanguageCode: language}, ticket.Texts(language))
