@@ -119,7 +119,7 @@ func (s *Store) makeDue(tx *txn, row int64, id string) error {
 	if err != nil || settled == 0 {
 		return err
 	}
-	tx.afterCommit(func() { signal(s.resultsReady) })
+	tx.wake.results = true
 	_, err = tx.exec(`UPDATE requests SET again = ? WHERE ticket = ? AND id = ?`, seq, row, id)
 	return err
 }

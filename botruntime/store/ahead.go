@@ -2,6 +2,11 @@
 
 package store
 
+import (
+	"errors"
+	"slices"
+)
+
 // aheadRows is how many jobs of a chat are read at once. They may be large, so they are few.
 const aheadRows = 8
 
@@ -25,7 +30,11 @@ func (a readAhead) added(q *queued) {
 // forget has a chat's jobs read again.
 func (a readAhead) forget(chatID int64) { delete(a, chatID) }
 
-// next takes the next job of a chat; nil where nothing waits.
+// errUnsynced means that jobs wait whose commits are not synced.
+var errUnsynced = errors.New("the jobs are not synced")
+
+// next takes the next job of a chat; nil where nothing waits. A job is taken once the commit that it came with is synced
+// (errUnsynced until then): what it tells of must not be undone when it was told.
 func (s *Store) next(tx *txn, chatID int64) (*aheadJob, error) {
 	rows := s.memory.ahead[chatID]
 	if len(rows) == 0 {
@@ -34,10 +43,19 @@ func (s *Store) next(tx *txn, chatID int64) (*aheadJob, error) {
 			return nil, err
 		}
 	}
-	if s.memory.ahead[chatID] = rows[1:]; len(rows) == 1 {
-		delete(s.memory.ahead, chatID)
+	s.memory.ahead[chatID] = rows
+	durable := s.writer.syncer.durable()
+	i := slices.IndexFunc(rows, func(a aheadJob) bool { return a.queued.seq <= durable })
+	if i < 0 {
+		return nil, errUnsynced
 	}
-	return &rows[0], nil
+	next := rows[i]
+	if rows = slices.Delete(rows, i, i+1); len(rows) == 0 {
+		delete(s.memory.ahead, chatID)
+	} else {
+		s.memory.ahead[chatID] = rows
+	}
+	return &next, nil
 }
 
 const selectNext = `

@@ -28,10 +28,8 @@ func (s *Store) migrateChat(tx *txn, from, to int64) error {
 			return err
 		}
 	}
-	tx.afterCommit(func() {
-		s.movedChat(from, to)
-		signal(s.outboxReady)
-	})
+	tx.afterCommit(func() { s.movedChat(from, to) })
+	tx.wake.outbox = true
 	return nil
 }
 

@@ -20,6 +20,8 @@ var (
 	ErrFull = errors.New("there is no room on the disk")
 	// ErrCorrupt means that the database is damaged. The next Open sets it aside.
 	ErrCorrupt = errors.New("the database is damaged")
+	// ErrBroken means that the disk did not keep what was written to it. Only a new process can find out what it has.
+	ErrBroken = errors.New("the disk did not keep what was written; the bot has to start again")
 	// ErrUnreachable means that the database server cannot be reached, or that its lock was lost.
 	ErrUnreachable = errors.New("the database cannot be reached")
 )
@@ -32,12 +34,22 @@ type engine interface {
 	begin() string
 	// connect opens the one connection that may write, and takes the lock where that is the connection's: ErrInUse.
 	connect(ctx context.Context) (*sql.Conn, error)
+	// release gives the lock back that connect took.
+	release(conn *sql.Conn) error
 	// reads is the pool of connections that only read.
 	reads() *sql.DB
 	// fault is ErrFull, ErrCorrupt or ErrUnreachable where an error is one of these, else nil.
 	fault(err error) error
 	// ended tells the error of a rollback where the database had ended the transaction already.
 	ended(err error) bool
+	// sync makes all commits durable, also against the end of the machine or server.
+	sync() error
+	// broken is not nil once a sync failed in a way after which nobody knows what the disk has.
+	broken() error
+	// begun notes that a bot works with the database, and tells whether commits may have been lost that were not synced;
+	// finished notes that it ended, and that nothing is missing.
+	begun(tx *txn) (lost bool, err error)
+	finished(tx *txn) error
 	// bound is a context for the statements of one transaction; nothing may wait for a network forever.
 	bound() (context.Context, context.CancelFunc)
 	// schema reads and notes how many migrations were made, and has them.

@@ -3,7 +3,6 @@
 package store
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"sync"
@@ -45,7 +44,7 @@ func (s *Store) number() int64 {
 }
 
 // load reads the memory.
-func (s *Store) load(_ context.Context, tx *txn) error {
+func (s *Store) load(tx *txn) error {
 	var last int64
 	if _, err := tx.get(`SELECT max(coalesce(n, 0)) FROM (
 		SELECT max(id) AS n FROM tickets UNION ALL SELECT max(seq) FROM outbox UNION ALL SELECT max(seq) FROM results

@@ -70,6 +70,7 @@ func (s *Store) releaseHeld(tx *txn, post *queued, messageID int64) error {
 		return err
 	}
 	s.memory.ahead.forget(post.chatID)
+	tx.wake.outbox = true
 	more, err := tx.get(`SELECT 1 FROM outbox WHERE chat_id = 0 LIMIT 1`, nil, new(int))
 	if err == nil && !more {
 		tx.afterCommit(func() { s.memory.held = false })

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -48,33 +49,51 @@ func (s *Store) enqueue(tx *txn, q *queued) error {
 			q.chatID, priority, q.seq, string(q.kind), q.ticket, q.name, q.threadID, q.topic, q.messageID, q.payload,
 			q.fromChatID, q.fromMessageID, q.replyTo, q.ifRefused)
 	}
-	tx.afterCommit(func() { signal(s.outboxReady) })
+	tx.wake.outbox = true
 	return err
 }
 
 // Advance records how the claimed job of a chat ended (done may be nil) and, if claim, claims the next one, in one
 // commit. A nil Job means that nothing waits there.
-func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim bool) (*Job, error) {
-	var job *Job
-	err := s.writer.write(ctx, func(tx *txn) (err error) {
-		job = nil
-		if held, claimed := s.memory.claims[chatID]; claimed && (done == nil || done.Seq != held.seq) {
-			s.memory.ahead.forget(chatID) // the one that is claimed is the next again
-		}
-		if done != nil {
-			if err := s.settle(tx, chatID, done); err != nil {
-				return fmt.Errorf("record how a job ended: %w", err)
+//
+// The commit survives the end of the process at once, and that of the machine a moment later: how at most maxUnsynced
+// jobs of a chat ended may be forgotten then, and the store says of as many that they may have been sent.
+func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim bool) (job *Job, err error) {
+	for {
+		unsynced := false
+		if err := s.writer.writeSoon(ctx, func(tx *txn) (err error) {
+			job, err = s.advance(tx, chatID, done, claim)
+			if unsynced = errors.Is(err, errUnsynced); unsynced {
+				err = nil // how the last one ended is not undone for that
 			}
+			return err
+		}); err != nil || !unsynced {
+			return job, err
 		}
-		if !claim {
-			return nil
+		if err := s.writer.syncer.settled(ctx); err != nil {
+			return nil, err
 		}
-		if job, err = s.claim(tx, chatID); err != nil {
-			return fmt.Errorf("claim the next job: %w", err)
+		done = nil
+	}
+}
+
+func (s *Store) advance(tx *txn, chatID int64, done *Outcome, claim bool) (*Job, error) {
+	if held, claimed := s.memory.claims[chatID]; claimed && (done == nil || done.Seq != held.seq) {
+		s.memory.ahead.forget(chatID) // the one that is claimed is the next again
+	}
+	if done != nil {
+		if err := s.settle(tx, chatID, done); err != nil {
+			return nil, fmt.Errorf("record how a job ended: %w", err)
 		}
-		return nil
-	})
-	return job, err
+	}
+	if !claim {
+		return nil, nil //nolint:nilnil // none was asked for
+	}
+	job, err := s.claim(tx, chatID)
+	if err != nil {
+		return nil, fmt.Errorf("claim the next job: %w", err)
+	}
+	return job, nil
 }
 
 // claim takes the next job of a chat, and notes that a call is begun.
@@ -129,7 +148,7 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 		}
 		return s.migrateChat(tx, chatID, o.NewChatID)
 	}
-	ended, err := tx.change(`DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, q.priority(), q.seq)
+	ended, err := tx.change(`DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`, q.chatID, q.priority(), q.seq)
 	if err != nil || ended == 0 {
 		return err
 	}
@@ -187,7 +206,7 @@ func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
 		WHERE b.ticket = a.ticket AND b.id < a.id), ticket, id FROM requests a WHERE ticket = ?`, s.memory.last+1, q.ticket)
 	if due > 0 {
 		s.memory.last += due
-		tx.afterCommit(func() { signal(s.resultsReady) })
+		tx.wake.results = true
 	}
 	return err
 }

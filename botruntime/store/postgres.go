@@ -27,7 +27,8 @@ var postgresMigrations embed.FS
 // serverPatience bounds one transaction: a server that is gone without a word must not hold the bot up for longer.
 const serverPatience = 20 * time.Second
 
-// postgresEngine is a schema of a PostgreSQL database, held by an advisory lock of the connection that writes.
+// postgresEngine is a schema of a PostgreSQL database, held by an advisory lock of the connection that writes. Its commits
+// do not wait for the server's disk; sync does.
 type postgresEngine struct {
 	schemaName string
 	writeDB    *sql.DB
@@ -68,7 +69,7 @@ func postgresConfig(dsn, schemaName string) (*pgx.ConnConfig, error) {
 		config.ConnectTimeout = connectTimeout
 	}
 	params := map[string]string{"search_path": schemaName, "application_name": "feedbackbridge",
-		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "synchronous_commit": "on",
+		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "synchronous_commit": "off",
 		"idle_in_transaction_session_timeout": strconv.FormatInt(serverPatience.Milliseconds(), 10)}
 	for name, value := range params {
 		if _, given := config.RuntimeParams[name]; !given || name == "search_path" {
@@ -86,6 +87,7 @@ func (e *postgresEngine) connect(ctx context.Context) (_ *sql.Conn, err error) {
 	}
 	defer func() {
 		if err != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the lock must not stay in the pool
 			err = errors.Join(err, conn.Close())
 		}
 	}()
@@ -100,6 +102,16 @@ func (e *postgresEngine) connect(ctx context.Context) (_ *sql.Conn, err error) {
 		return nil, fmt.Errorf("migrate the schema %s: %w", e.schemaName, err)
 	}
 	return conn, nil
+}
+
+// release lets the next bot in at once, rather than when the server has noticed that this one is gone.
+func (e *postgresEngine) release(conn *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, e.lockKey()); err != nil {
+		return fmt.Errorf("give the lock back: %w", err)
+	}
+	return nil
 }
 
 // lockKey is the number of the schema's lock.
@@ -169,5 +181,54 @@ func (e *postgresEngine) fault(err error) error {
 }
 
 func (e *postgresEngine) ended(error) bool { return false }
+
+// sync has a small commit wait for the server's disk: the log that holds it holds all before it. It fails where the server
+// has lost its memory since the store was opened, for then some may be lost.
+func (e *postgresEngine) sync() (err error) {
+	ctx, cancel := e.bound()
+	defer cancel()
+	tx, err := e.readDB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tx.Rollback() // what went wrong is told already
+			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+	}()
+	if _, err := tx.ExecContext(ctx, `SET TRANSACTION READ WRITE; SET LOCAL synchronous_commit = on`); err != nil {
+		return err
+	}
+	var alive bool
+	if err := tx.QueryRowContext(ctx, `INSERT INTO counters (name, value) VALUES ('syncs', 1)
+		ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING EXISTS (SELECT 1 FROM running)`).Scan(&alive); err != nil {
+		return err
+	}
+	if !alive {
+		return errors.New("the server has started again")
+	}
+	return tx.Commit()
+}
+
+func (e *postgresEngine) broken() error { return nil }
+
+// begun looks for the row of running, a table that PostgreSQL empties when it has to recover: then it may have lost
+// commits that nobody waited for.
+func (e *postgresEngine) begun(tx *txn) (lost bool, err error) {
+	var unfinished, kept bool
+	if _, err := tx.get(`SELECT EXISTS (SELECT 1 FROM counters WHERE name = ? AND value <> 0), EXISTS (SELECT 1 FROM running)`,
+		[]any{counterBoot}, &unfinished, &kept); err != nil {
+		return false, err
+	}
+	if !kept {
+		if _, err := tx.exec(`INSERT INTO running (bot) VALUES (1)`); err != nil {
+			return false, err
+		}
+	}
+	return unfinished && !kept, tx.set(counterBoot, 1)
+}
+
+func (e *postgresEngine) finished(tx *txn) error { return tx.set(counterBoot, 0) }
 
 func (e *postgresEngine) close() error { return errors.Join(e.readDB.Close(), e.writeDB.Close()) }

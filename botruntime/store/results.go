@@ -10,11 +10,15 @@ import (
 const selectDueResults = `
 	SELECT r.seq, q.id, q.key_id, q.form, t.name, t.message_id, t.settled_at, t.state, t.failure
 	FROM results r JOIN requests q ON q.ticket = r.ticket AND q.id = r.request JOIN tickets t ON t.id = r.ticket
-	WHERE r.seq > ? AND r.seq >= q.again AND t.state <> 'pending' ORDER BY r.seq LIMIT ?`
+	WHERE r.seq > ? AND r.seq <= ? AND r.seq >= q.again AND t.state <> 'pending' ORDER BY r.seq LIMIT ?`
 
-// DueResults returns results that are due at the site, in the order of their Seq, from behind after.
+// DueResults returns results that are due at the site, in the order of their Seq, from behind after. It waits until nothing
+// can undo them any more.
 func (s *Store) DueResults(ctx context.Context, after int64, limit int) ([]Result, error) {
-	rows, err := s.dueResults.QueryContext(ctx, after, limit)
+	if err := s.writer.syncer.settled(ctx); err != nil {
+		return nil, fmt.Errorf("wait for the results that are due: %w", err)
+	}
+	rows, err := s.dueResults.QueryContext(ctx, after, s.writer.syncer.durable(), limit)
 	results, err := collect(rows, err, scanResult)
 	if err != nil {
 		return nil, fmt.Errorf("read the results that are due: %w", err)

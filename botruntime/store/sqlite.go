@@ -8,11 +8,13 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,11 +41,16 @@ type sqliteEngine struct {
 	path    string
 	writeDB *sql.DB
 	readDB  *sql.DB
+
+	wal    *os.File // the write-ahead log, to be synced
+	failed atomic.Pointer[error]
+	flush  func(*os.File) error
+	boot   func() int64
 }
 
 // openSQLite opens the database in a directory, or makes it. One that is damaged is set aside.
 func openSQLite(ctx context.Context, dir string, now time.Time) (_ *sqliteEngine, err error) {
-	e := &sqliteEngine{path: filepath.Join(dir, fileName)}
+	e := &sqliteEngine{path: filepath.Join(dir, fileName), flush: flush, boot: bootID}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -71,15 +78,20 @@ func openSQLite(ctx context.Context, dir string, now time.Time) (_ *sqliteEngine
 	return e, nil
 }
 
-// openFile opens the file, checks it, and brings it to the newest schema.
+// openFile opens the file, checks it, and brings it to the newest schema. SQLite syncs its log where the order of writes
+// asks for that; that commits are durable is up to sync.
 func (e *sqliteEngine) openFile(ctx context.Context) (err error) {
-	if e.writeDB, err = openDB(e.path, "synchronous(FULL)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
+	if e.writeDB, err = openDB(e.path, "synchronous(NORMAL)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
 		fmt.Sprintf("journal_size_limit(%d)", walLimit)); err != nil {
 		return err
 	}
 	e.writeDB.SetMaxOpenConns(1)
 	if err := checkFile(ctx, e.writeDB); err != nil {
 		return fmt.Errorf("check %s: %w", fileName, err)
+	}
+	// What the log has by its checksums goes to the database, and is synced there.
+	if _, err := e.writeDB.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return fmt.Errorf("empty the log of %s: %w", fileName, err)
 	}
 	if err := shrinkable(ctx, e.writeDB); err != nil {
 		return fmt.Errorf("prepare %s to shrink: %w", fileName, err)
@@ -153,6 +165,9 @@ func (e *sqliteEngine) begin() string { return "BEGIN IMMEDIATE" }
 
 func (e *sqliteEngine) connect(ctx context.Context) (*sql.Conn, error) { return e.writeDB.Conn(ctx) }
 
+// release has nothing to do: the lock is the directory's.
+func (e *sqliteEngine) release(*sql.Conn) error { return nil }
+
 func (e *sqliteEngine) reads() *sql.DB { return e.readDB }
 
 func (e *sqliteEngine) bound() (context.Context, context.CancelFunc) {
@@ -199,6 +214,57 @@ func (e *sqliteEngine) ended(err error) bool {
 	return strings.Contains(err.Error(), "no transaction is active")
 }
 
+// sync syncs the log. After a failure nobody knows what the disk has, and a second try could succeed without it: the
+// kernel may have forgotten what it could not write. Only reading the log again, by its checksums, tells.
+func (e *sqliteEngine) sync() (err error) {
+	if err := e.broken(); err != nil {
+		return err
+	}
+	if e.wal == nil {
+		if e.wal, err = os.Open(e.path + "-wal"); err != nil {
+			return fmt.Errorf("open the log: %w", err)
+		}
+	}
+	if err := e.flush(e.wal); err != nil {
+		err = fmt.Errorf("%w: %w", ErrBroken, err)
+		e.failed.Store(&err)
+		return err
+	}
+	return nil
+}
+
+func (e *sqliteEngine) broken() error {
+	if failed := e.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
+// counterBoot is the run of the machine that a bot works in; 0 where it ended as it should.
+const counterBoot = "boot"
+
+func (e *sqliteEngine) begun(tx *txn) (lost bool, err error) {
+	var before int64
+	if _, err := tx.get(`SELECT value FROM counters WHERE name = ?`, []any{counterBoot}, &before); err != nil {
+		return false, err
+	}
+	now := e.boot()
+	return before != 0 && before != now, tx.set(counterBoot, now)
+}
+
+func (e *sqliteEngine) finished(tx *txn) error { return tx.set(counterBoot, 0) }
+
+// bootID is a number of this run of the machine; where there is none to be had, one of this process.
+func bootID() int64 {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		id = []byte(time.Now().String())
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(id)             // a hash cannot fail
+	return int64(h.Sum64()>>2) + 1 // #nosec G115 -- it fits
+}
+
 func (e *sqliteEngine) closeDBs() error {
 	var errs []error
 	for _, db := range []*sql.DB{e.readDB, e.writeDB} {
@@ -211,7 +277,14 @@ func (e *sqliteEngine) closeDBs() error {
 }
 
 func (e *sqliteEngine) close() error {
+	if e.broken() != nil {
+		return nil // SQLite would write its log to the database, from what the disk may not have: not in this process
+	}
 	err := e.closeDBs()
+	if e.wal != nil {
+		err = errors.Join(err, e.wal.Close())
+		e.wal = nil
+	}
 	if e.lock != nil {
 		err = errors.Join(err, e.lock.Close())
 		e.lock = nil

@@ -88,7 +88,7 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 			return nil, err
 		}
 	}
-	if s.writer, err = newWriter(ctx, s.engine, s.load, s.trouble); err != nil {
+	if s.writer, err = newWriter(ctx, s); err != nil {
 		return nil, err
 	}
 	if s.dueResults, err = s.engine.reads().PrepareContext(ctx, s.engine.rebind(selectDueResults)); err != nil {
@@ -143,6 +143,16 @@ func (s *Store) OutboxReady() <-chan struct{} { return s.outboxReady }
 
 // ResultsReady is signalled when a result became due.
 func (s *Store) ResultsReady() <-chan struct{} { return s.resultsReady }
+
+// woke wakes those who wait for what was synced.
+func (s *Store) woke(w wake) {
+	if w.outbox {
+		signal(s.outboxReady)
+	}
+	if w.results {
+		signal(s.resultsReady)
+	}
+}
 
 // signal wakes the one who waits on a channel of capacity 1; a wake-up that is pending already will do.
 func signal(ready chan<- struct{}) {

@@ -199,7 +199,7 @@ func (s *Store) RetryAll(ctx context.Context) (n int, err error) {
 	for {
 		var names []string
 		err := s.writer.write(ctx, func(tx *txn) error {
-			rows, err := tx.rows(`SELECT name FROM tickets WHERE state = 'failed' ORDER BY id LIMIT ?`, sweepRows)
+			rows, err := tx.rows(`SELECT name FROM tickets WHERE state = 'failed' ORDER BY id LIMIT ?`, sweepTickets)
 			if names, err = collect(rows, err, scanOne[string]); err != nil {
 				return fmt.Errorf("list the tickets that failed: %w", err)
 			}
@@ -228,6 +228,10 @@ func (s *Store) retry(tx *txn, name string) (bool, error) {
 	now := s.place(t.Ticket)
 	if _, err := tx.exec(`UPDATE tickets SET state = 'pending', failure = '', settled_at = 0, chat_id = ?, thread_id = ?, topic = ?
 		WHERE id = ?`, now.chatID, now.threadID, now.topic, t.row); err != nil {
+		return false, fmt.Errorf("put a ticket back into the outbox: %w", err)
+	}
+	// Whoever asked hears how it ended this time.
+	if _, err := tx.exec(`DELETE FROM results WHERE ticket = ?`, t.row); err != nil {
 		return false, fmt.Errorf("put a ticket back into the outbox: %w", err)
 	}
 	if err := s.enqueue(tx, &queued{kind: JobPost, ticket: t.row, place: now}); err != nil {

@@ -45,6 +45,8 @@ func (t *trouble) say() (reason, message string) {
 		return ReasonCorrupt, "the database is damaged; it is set aside when the bot starts again"
 	case errors.Is(t.fault, ErrFull):
 		return ReasonFull, "there is no room for the bot's database: nothing is lost, and nothing is taken, until there is"
+	case errors.Is(t.fault, ErrBroken):
+		return ReasonFull, "the disk did not keep the bot's database: nothing is taken until the bot has started again and has read what is there"
 	case errors.Is(t.fault, ErrUnreachable):
 		return ReasonUnreachable, fmt.Sprintf("the bot's database cannot be reached: %v", t.why)
 	}

@@ -17,6 +17,8 @@ type txn struct {
 	ctx    context.Context // of the transaction's statements
 	stmts  map[string]*sql.Stmt
 	after  []func()
+	wake   wake
+	dirty  bool   // something may have been written
 	undone func() // called where the transaction's changes are undone
 }
 
@@ -24,35 +26,37 @@ func newTxn(e engine, conn *sql.Conn) *txn {
 	return &txn{engine: e, conn: conn, ctx: context.Background(), stmts: map[string]*sql.Stmt{}, undone: func() {}}
 }
 
-// run makes a batch of changes in one transaction. It wrote nothing where all of them were empty. After a transaction
-// that could not be ended, the connection is not usable.
-func (t *txn) run(batch []op) (wrote, usable bool, err error) {
+// run makes a batch of changes in one transaction. After a transaction that could not be ended, the connection is not
+// usable.
+func (t *txn) run(batch []op) (usable bool, err error) {
 	var end context.CancelFunc
 	t.ctx, end = t.engine.bound()
 	defer end()
-	t.after = t.after[:0]
+	t.after, t.wake = t.after[:0], wake{}
 	if _, err := t.exec(t.engine.begin()); err != nil {
 		usable, undo := t.rollback()
-		return false, usable, errors.Join(fmt.Errorf("begin: %w", err), undo)
+		return usable, errors.Join(fmt.Errorf("begin: %w", err), undo)
 	}
+	t.dirty = false
 	for _, o := range batch {
 		if o.change == nil {
 			continue
 		}
-		wrote = true
 		if err := o.change(t); err != nil {
 			usable, undo := t.rollback()
-			return wrote, usable, errors.Join(err, undo)
+			return usable, errors.Join(err, undo)
 		}
 	}
+	dirty := t.dirty
 	if _, err := t.exec("COMMIT"); err != nil {
 		usable, undo := t.rollback()
-		return wrote, usable, errors.Join(fmt.Errorf("commit: %w", err), undo)
+		return usable, errors.Join(fmt.Errorf("commit: %w", err), undo)
 	}
+	t.dirty = dirty
 	for _, f := range t.after {
 		f()
 	}
-	return wrote, true, nil
+	return true, nil
 }
 
 func (t *txn) rollback() (usable bool, err error) {
@@ -66,7 +70,15 @@ func (t *txn) rollback() (usable bool, err error) {
 	return true, nil
 }
 
-// afterCommit has f run once the transaction is durable.
+// wake is who is to be woken when a commit is synced.
+type wake struct{ outbox, results bool }
+
+func (w *wake) add(more wake) {
+	w.outbox = w.outbox || more.outbox
+	w.results = w.results || more.results
+}
+
+// afterCommit has f run once the transaction is committed.
 func (t *txn) afterCommit(f func()) { t.after = append(t.after, f) }
 
 func (t *txn) prepare(query string) (*sql.Stmt, error) {
@@ -86,6 +98,7 @@ func (t *txn) exec(query string, args ...any) (sql.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.dirty = true
 	return stmt.ExecContext(t.ctx, args...)
 }
 
@@ -123,6 +136,7 @@ func (t *txn) rows(query string, args ...any) (*sql.Rows, error) {
 // count counts a counter up and returns its new value.
 func (t *txn) count(counter string) (int64, error) {
 	var value int64
+	t.dirty = true
 	_, err := t.get(`INSERT INTO counters (name, value) VALUES (?, 1)
 		ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value`, []any{counter}, &value)
 	if err != nil {

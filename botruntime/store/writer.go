@@ -17,7 +17,6 @@ const (
 	connectTimeout  = 5 * time.Second
 	shortestRetry   = 200 * time.Millisecond
 	longestRetry    = 10 * time.Second
-	closeTimeout    = 5 * time.Second
 	rollbackTimeout = 5 * time.Second
 )
 
@@ -26,8 +25,11 @@ const (
 type writer struct {
 	engine engine
 	// connected reads what the store keeps in memory, whenever a connection was opened.
-	connected func(ctx context.Context, tx *txn) error
-	trouble   *trouble
+	connected func(tx *txn) error
+	// last is the highest number that rows were given.
+	last    func() int64
+	syncer  *syncer
+	trouble *trouble
 
 	ops     chan op
 	closing chan struct{}
@@ -42,15 +44,24 @@ type writer struct {
 // op is a change that somebody waits for; a nil change asks whether the writer comes round.
 type op struct {
 	change func(*txn) error
-	done   chan error
+	done   chan ending
 }
 
-// newWriter opens the write connection and works until close.
-func newWriter(ctx context.Context, e engine, connected func(context.Context, *txn) error, t *trouble) (*writer, error) {
-	w := &writer{engine: e, connected: connected, trouble: t, ops: make(chan op, maxBatch), closing: make(chan struct{}), closed: make(chan error, 1)}
+// ending is how an op ended: a commit, which is to be synced, or an error.
+type ending struct {
+	commit receipt
+	err    error
+}
+
+// newWriter opens the write connection of a store and works until close.
+func newWriter(ctx context.Context, s *Store) (*writer, error) {
+	w := &writer{engine: s.engine, connected: s.load, last: func() int64 { return s.memory.last }, trouble: s.trouble,
+		ops: make(chan op, maxBatch), closing: make(chan struct{}), closed: make(chan error, 1)}
+	w.syncer = newSyncer(w.sync, s.woke)
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
+	go w.syncer.run()
 	go func() { w.closed <- w.run() }()
 	return w, nil
 }
@@ -58,25 +69,44 @@ func newWriter(ctx context.Context, e engine, connected func(context.Context, *t
 // write runs a change and returns once it is durable, or was undone. A change may run again after it was undone along
 // with others, so it must set its results rather than add to them. Its error undoes it.
 func (w *writer) write(ctx context.Context, change func(*txn) error) error {
-	o := op{change: change, done: make(chan error, 1)}
+	commit, err := w.do(ctx, change)
+	if err != nil {
+		return err
+	}
+	return w.syncer.wait(ctx, commit)
+}
+
+// writeSoon is write for changes that need not be durable at once: they outlive the process, but perhaps not the machine.
+// No more than maxUnsynced of them wait to be durable.
+func (w *writer) writeSoon(ctx context.Context, change func(*txn) error) error {
+	if err := w.syncer.room(ctx); err != nil {
+		return err
+	}
+	_, err := w.do(ctx, change)
+	return err
+}
+
+// do has a change committed.
+func (w *writer) do(ctx context.Context, change func(*txn) error) (receipt, error) {
+	o := op{change: change, done: make(chan ending, 1)}
 	select {
 	case w.ops <- o:
 	case <-ctx.Done():
-		return ctx.Err()
+		return receipt{}, ctx.Err()
 	case <-w.closing:
-		return ErrClosed
+		return receipt{}, ErrClosed
 	}
 	// The change writes to its caller's variables, so the caller has to stay until the writer is done with it.
 	select {
-	case err := <-o.done:
-		return err
+	case end := <-o.done:
+		return end.commit, end.err
 	case err := <-w.closed:
 		w.closed <- err
 		select {
-		case err := <-o.done:
-			return err
+		case end := <-o.done:
+			return end.commit, end.err
 		default:
-			return ErrClosed
+			return receipt{}, ErrClosed
 		}
 	}
 }
@@ -84,18 +114,18 @@ func (w *writer) write(ctx context.Context, change func(*txn) error) error {
 // alive is nil once the writer came round to an empty change: it is neither stuck nor gone. A database that is out of
 // reach is not the bot's to heal.
 func (w *writer) alive(ctx context.Context) error {
-	o := op{done: make(chan error, 1)}
+	o := op{done: make(chan ending, 1)}
 	select {
 	case w.ops <- o:
 	case <-ctx.Done():
 		return fmt.Errorf("the store takes no writes: %w", ctx.Err())
 	}
 	select {
-	case err := <-o.done:
-		if errors.Is(err, ErrUnreachable) {
+	case end := <-o.done:
+		if errors.Is(end.err, ErrUnreachable) {
 			return nil
 		}
-		return err
+		return end.err
 	case <-ctx.Done():
 		return fmt.Errorf("the store does not commit: %w", ctx.Err())
 	}
@@ -108,6 +138,19 @@ func (w *writer) close() error {
 	return err
 }
 
+// finish syncs what was committed, with a note that nothing is missing.
+func (w *writer) finish() error {
+	if w.tx == nil {
+		return w.syncer.close()
+	}
+	end := w.try([]op{{change: w.engine.finished}})
+	err := errors.Join(end.err, w.syncer.close())
+	if w.tx != nil {
+		err = errors.Join(err, w.engine.release(w.tx.conn), w.tx.close())
+	}
+	return err
+}
+
 func (w *writer) run() error {
 	batch := make([]op, 0, maxBatch)
 	for {
@@ -115,10 +158,7 @@ func (w *writer) run() error {
 		case o := <-w.ops:
 			batch = append(batch[:0], o)
 		case <-w.closing:
-			if w.tx == nil {
-				return nil
-			}
-			return w.tx.close()
+			return w.finish()
 		}
 	drain:
 		for len(batch) < maxBatch {
@@ -133,41 +173,60 @@ func (w *writer) run() error {
 	}
 }
 
-// commit makes a batch durable. Where one change fails, each gets a commit of its own, so that it fails alone.
+// commit commits a batch. Where one change fails, each gets a commit of its own, so that it fails alone.
 func (w *writer) commit(batch []op) {
-	err := w.try(batch)
-	if err != nil && len(batch) > 1 {
+	end := w.try(batch)
+	if end.err != nil && len(batch) > 1 {
 		for _, o := range batch {
 			o.done <- w.try([]op{o})
 		}
 		return
 	}
 	for _, o := range batch {
-		o.done <- err
+		o.done <- end
 	}
 }
 
 // try runs a batch in one transaction, on a new connection where the last one was lost.
-func (w *writer) try(batch []op) error {
-	if err := w.reconnect(); err != nil {
-		return err
+func (w *writer) try(batch []op) (end ending) {
+	if end.err = w.reconnect(); end.err != nil {
+		return end
 	}
-	wrote, usable, err := w.tx.run(batch)
+	if end.err = w.engine.broken(); end.err != nil {
+		return end
+	}
+	usable, err := w.tx.run(batch)
+	if err == nil {
+		if w.tx.dirty {
+			end.commit = w.syncer.commit(w.last(), w.tx.wake)
+			w.trouble.set(nil, nil)
+		}
+		return end
+	}
 	fault := w.engine.fault(err)
 	if !usable && fault == nil {
 		fault = ErrUnreachable
 	}
-	if fault != nil && !errors.Is(err, fault) {
+	if fault == nil {
+		return ending{err: err}
+	}
+	if !errors.Is(err, fault) {
 		err = fmt.Errorf("%w: %w", fault, err)
 	}
-	switch {
-	case fault != nil:
-		w.trouble.set(fault, err)
-		if fault == ErrUnreachable || !usable {
-			w.disconnect(err)
-		}
-	case wrote && err == nil:
-		w.trouble.set(nil, nil)
+	w.trouble.set(fault, err)
+	if !usable || errors.Is(fault, ErrUnreachable) {
+		w.disconnect(err)
+	}
+	return ending{err: err}
+}
+
+// sync makes all commits durable; the syncer's.
+func (w *writer) sync() error {
+	err := w.engine.sync()
+	if errors.Is(err, ErrBroken) {
+		w.trouble.set(ErrBroken, err)
+	} else if err != nil {
+		w.trouble.set(w.engine.fault(err), err)
 	}
 	return err
 }
@@ -198,17 +257,37 @@ func (w *writer) reconnect() error {
 	return nil
 }
 
-// connect opens the connection, and reads what the store keeps in memory.
+// connect opens the connection, reads what the store keeps in memory, and has everything durable that is there.
 func (w *writer) connect(ctx context.Context) error {
 	conn, err := w.engine.connect(ctx)
 	if err != nil {
 		return fmt.Errorf("open the write connection: %w", err)
 	}
 	tx := newTxn(w.engine, conn)
-	if err := w.connected(ctx, tx); err != nil {
+	if err = w.connected(tx); err == nil {
+		_, err = tx.run([]op{{change: w.begin}})
+	}
+	if err == nil {
+		err = w.engine.sync()
+	}
+	if err != nil {
 		return errors.Join(err, tx.close())
 	}
 	w.tx = tx
+	w.syncer.reset(w.last())
 	w.trouble.set(nil, nil)
 	return nil
+}
+
+// begin notes that a bot works with the database. Where the machine, or the server, had stopped under the last one, as many
+// jobs of a chat may have been sent as commits can have been lost, and one more.
+func (w *writer) begin(tx *txn) error {
+	lost, err := w.engine.begun(tx)
+	if err != nil || !lost {
+		return err
+	}
+	_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE (chat_id, priority, seq) IN (SELECT chat_id, priority, seq FROM (
+		SELECT chat_id, priority, seq, row_number() OVER (PARTITION BY chat_id ORDER BY priority, seq) AS place
+		FROM outbox WHERE chat_id <> 0) waiting WHERE place <= ?)`, maxUnsynced+1)
+	return err
 }

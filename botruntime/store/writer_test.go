@@ -39,15 +39,15 @@ func TestAFailingChangeFailsAlone(t *testing.T) {
 	each(t, func(t *testing.T, l *lab) {
 		s := l.open()
 		boom := errors.New("boom")
-		good, bad := op{change: func(tx *txn) error { return tx.set("good", 1) }, done: make(chan error, 1)},
-			op{change: func(*txn) error { return boom }, done: make(chan error, 1)}
+		good, bad := op{change: func(tx *txn) error { return tx.set("good", 1) }, done: make(chan ending, 1)},
+			op{change: func(*txn) error { return boom }, done: make(chan ending, 1)}
 		s.writer.ops <- good
 		s.writer.ops <- bad
-		if err := <-good.done; err != nil {
-			t.Errorf("the good change: %v", err)
+		if end := <-good.done; end.err != nil {
+			t.Errorf("the good change: %v", end.err)
 		}
-		if err := <-bad.done; !errors.Is(err, boom) {
-			t.Errorf("the bad change: %v", err)
+		if end := <-bad.done; !errors.Is(end.err, boom) {
+			t.Errorf("the bad change: %v", end.err)
 		}
 		values, err := list[int64](t.Context(), s.engine.reads(), `SELECT value FROM counters WHERE name = 'good'`)
 		if err != nil || len(values) != 1 {

@@ -153,3 +153,8 @@ CREATE TABLE counters (
     name  TEXT    PRIMARY KEY,
     value BIGINT  NOT NULL
 );
+
+-- A row while a bot works, or was killed. PostgreSQL empties the table when it has to recover, and may have lost commits.
+CREATE UNLOGGED TABLE running (
+    bot BIGINT NOT NULL
+);
