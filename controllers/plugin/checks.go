@@ -259,8 +259,10 @@ func checkConditions(b *v1alpha1.FeedbackBridge) []check {
 			checks = append(checks, check{fail, kind, message, ""})
 		}
 	}
-	if c := condition(b, v1alpha1.ConditionRotationOverdue); c.Status == metav1.ConditionTrue {
-		checks = append(checks, check{fail, c.Type, c.Reason + ": " + sentence(c.Message), ""})
+	for _, kind := range []string{v1alpha1.ConditionRotationOverdue, v1alpha1.ConditionStorageTrouble} {
+		if c := condition(b, kind); c.Status == metav1.ConditionTrue {
+			checks = append(checks, check{fail, c.Type, c.Reason + ": " + sentence(c.Message), ""})
+		}
 	}
 	return checks
 }

@@ -149,6 +149,9 @@ func TestTheDoctorNamesTheCause(t *testing.T) {
 		}, "spec", "kubectl edit feedbackbridge shop -n support"},
 		"behind":           {func(f *facts) { f.bridge.Generation = 5 }, "operator", "wait a few seconds"},
 		"rotation overdue": {func(f *facts) { overdue(f.bridge) }, v1alpha1.ConditionRotationOverdue, ""},
+		"storage trouble": {func(f *facts) {
+			with(conditionOf(v1alpha1.ConditionStorageTrouble, true, v1alpha1.ReasonStorageCorrupt, "move the file away"))(f.bridge)
+		}, v1alpha1.ConditionStorageTrouble, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var first *check
