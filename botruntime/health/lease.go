@@ -187,7 +187,7 @@ func (l *Lease) write(ctx context.Context, seen *coordinationv1.Lease) error {
 	patch := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{ResourceVersion: seen.ResourceVersion}}
 	patch.Spec = coordinationv1.LeaseSpec{
 		HolderIdentity:       &l.identity,
-		LeaseDurationSeconds: new(int32(l.pace.Duration / time.Second)),
+		LeaseDurationSeconds: new(int32(l.pace.Duration.Seconds())),
 		RenewTime:            new(metav1.NewMicroTime(now)),
 	}
 	if holder := seen.Spec.HolderIdentity; holder == nil || *holder != l.identity {
