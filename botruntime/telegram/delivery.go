@@ -78,6 +78,9 @@ func (d *delivery) postNext(ctx context.Context) (finished bool, err error) {
 	show := d.cfg.show()
 	if d.parts == nil {
 		show.MaybeRepeat = d.job.MaybeSent
+		if status := d.job.Status; status != "" && status != ticket.StatusNew { // it was given while the post waited
+			show.Change = &ticket.Change{Status: status, Actor: d.job.StatusBy, At: d.job.StatusAt}
+		}
 		d.parts = ticket.Render(d.job.Ticket, show)
 	}
 	p := payload{Text: d.parts[d.sent], HTML: true}

@@ -101,3 +101,35 @@ func TestSlotTakesBothOrNone(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoWaitsIsServedInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWindow(Limit{1, time.Second})
+		_ = w.acquire(t.Context())
+		w.end(true)
+		gone, leave := context.WithCancel(t.Context())
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				ctx := t.Context()
+				if i == 2 {
+					ctx = gone
+				}
+				if w.acquire(ctx) == nil {
+					order = append(order, i)
+					w.end(true)
+				}
+			})
+			synctest.Wait()
+			if w.try() {
+				t.Error("somebody who did not wait came before those who do")
+			}
+		}
+		leave()
+		wg.Wait()
+		if !slices.Equal(order, []int{0, 1, 3, 4}) {
+			t.Errorf("served %v", order)
+		}
+	})
+}

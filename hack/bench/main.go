@@ -20,7 +20,7 @@ import (
 )
 
 type options struct {
-	bot      string
+	bot, dir string
 	tickets  int
 	rate     int
 	starts   int
@@ -55,6 +55,7 @@ func command() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.bot, "bot", "bin/feedbackbridge-bot", "the bot's program")
+	f.StringVar(&o.dir, "dir", "", "where the bots keep their state while it is measured; the directory for temporary files unless given")
 	f.IntVar(&o.tickets, "tickets", 2000, "feedbacks of the burst")
 	f.IntVar(&o.rounds, "rounds", 3, "bursts of the bot, and of the bare client, in turns")
 	f.IntVar(&o.rate, "rate", 100, "feedbacks a second of the steady run, which takes five seconds")
@@ -67,7 +68,7 @@ func command() *cobra.Command {
 
 // run measures in one go, so that the figures belong together.
 func run(ctx context.Context, o options) (err error) {
-	dir, err := os.MkdirTemp("", "fbb-bench")
+	dir, err := os.MkdirTemp(o.dir, "fbb-bench")
 	if err != nil {
 		return err
 	}
