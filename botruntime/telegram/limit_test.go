@@ -107,12 +107,13 @@ func TestWhoWaitsIsServedInOrder(t *testing.T) {
 		w := newWindow(Limit{1, time.Second})
 		_ = w.acquire(t.Context())
 		w.end(true)
-		gone, leave := context.WithCancel(t.Context())
+		stays := t.Context()
+		gone, leave := context.WithCancel(stays)
 		var order []int
 		var wg sync.WaitGroup
 		for i := range 5 {
 			wg.Go(func() {
-				ctx := t.Context()
+				ctx := stays
 				if i == 2 {
 					ctx = gone
 				}
