@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/health"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
@@ -227,6 +229,45 @@ func TestTheDatabasesAddressMayChange(t *testing.T) {
 	}
 	w.says(w.files, "the bot works again", func(a health.Answer) bool { return isConnected(a) && a.Report.Tickets.Posted == 1 })
 	w.carry(2)
+}
+
+// A bot that loses its connection, and with it the lock, to the standby becomes the standby itself: two never work at once.
+func TestABotThatLosesItsDatabaseToAnotherStandsBy(t *testing.T) {
+	w := newDatabaseWorld(t)
+	first, second := w.beside("a"), w.beside("b")
+	w.launch(first)
+	w.says(first, "the first bot works", isConnected)
+	w.launch(second)
+	w.says(second, "the second one stands by", isStandby)
+	w.carry(1)
+	db, err := pgx.Connect(t.Context(), pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	var cut time.Time
+	w.eventually("they have changed places", func() bool {
+		if time.Since(cut) > 5*time.Second { // the first one may be quicker to come back than the second one to notice
+			cut = time.Now()
+			if _, err := db.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// The first one is left alone meanwhile: to be asked has it look after its connection.
+		if b, err := health.Ask(t.Context(), second.state); err != nil || !isConnected(b) {
+			return false
+		}
+		a, err := health.Ask(t.Context(), first.state)
+		return err == nil && isStandby(a)
+	})
+	w.carry(2)
+	if n := len(w.telegram.Messages(staffChat)); n != 2 {
+		t.Errorf("%d posts, want 2", n)
+	}
 }
 
 func TestTheAddressOfTheDatabaseIsNeeded(t *testing.T) {

@@ -100,12 +100,14 @@ func run(ctx context.Context, f files, lease health.LeaseName) (err error) {
 		}
 		err = errors.Join(err, b.parts.wait())
 	}()
+	if err := os.MkdirAll(f.state, 0o750); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
 	if b.settings.schema == "" {
-		if err := b.openDirectory(b.parts.ctx); err != nil { //nolint:contextcheck // the group's context is made of ctx
+		err := b.openStore(b.parts.ctx)                   //nolint:contextcheck // the group's context is made of ctx
+		if err != nil && !errors.Is(err, store.ErrFull) { // room may be made
 			return err
 		}
-	} else if err := os.MkdirAll(f.state, 0o750); err != nil {
-		return fmt.Errorf("make the state directory: %w", err)
 	}
 	// The probes are answered from the start: a bot that waits is alive.
 	b.parts.start("health", func(ctx context.Context) error { return health.Serve(ctx, f.state, b.tracker, b.calls(), b.log) })
@@ -115,8 +117,8 @@ func run(ctx context.Context, f files, lease health.LeaseName) (err error) {
 			return err
 		}
 	}
-	if b.settings.schema != "" {
-		if err := b.awaitDatabase(b.parts.ctx); err != nil { //nolint:contextcheck // as above
+	if b.store.Load() == nil {
+		if err := b.awaitStore(b.parts.ctx); err != nil { //nolint:contextcheck // as above
 			return err
 		}
 	}
@@ -174,7 +176,7 @@ func (b *bot) useCredentials(c credentials) {
 		b.setToken(chat, c.telegramToken)
 	}
 	if b.store.Load() != nil && b.settings.schema != "" && c.dsn != b.dsn {
-		b.parts.end(fmt.Errorf("%w: the address of its database has changed", errAnew))
+		b.parts.end(errMoved)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -17,8 +16,8 @@ import (
 )
 
 const (
-	// databaseRetry is how often a bot that waits for its database looks whether it may work with it.
-	databaseRetry = time.Second
+	// storeRetry is how often a bot that waits for its store tries to open it.
+	storeRetry = time.Second
 	// storeLook is how often the store is asked how it does.
 	storeLook = 2 * time.Second
 	// firstSweep is how long after its start a bot first takes away what is old, sweepEvery how often it does.
@@ -26,53 +25,64 @@ const (
 	sweepEvery = time.Hour
 )
 
-// openDirectory opens the store in the state directory, which is in use (store.ErrInUse) or this bot's.
-func (b *bot) openDirectory(ctx context.Context) error {
-	st, err := store.Open(ctx, b.settings.storeOptions(b.files.state, ""))
+// openStore opens the store once. A directory is in use (store.ErrInUse) or this bot's; a database may be another bot's for now.
+func (b *bot) openStore(ctx context.Context) error {
+	b.dsn = b.creds.current().dsn
+	st, err := store.Open(ctx, b.settings.storeOptions(b.files.state, b.dsn))
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	b.useStore(st)
+	if b.creds.current().dsn != b.dsn {
+		return errMoved
+	}
 	return nil
 }
 
-// awaitDatabase opens the store in the database, as soon as that answers and no other bot works there. A database that does
-// not answer is reported rather than crashed of: it is not the bot's to heal.
-func (b *bot) awaitDatabase(ctx context.Context) error {
-	b.tracker.Site(false, v1alpha1.ReasonConnecting, "not begun yet: the bot waits for its database")
+// errMoved ends a bot whose credentials name another database than the one that it works with.
+var errMoved = fmt.Errorf("%w: the address of its database has changed", errAnew)
+
+// awaitStore opens the store, as soon as there is room for it, or its database answers and no other bot works there. What is
+// not the bot's to heal is reported rather than crashed of.
+func (b *bot) awaitStore(ctx context.Context) error {
+	b.tracker.Site(false, v1alpha1.ReasonConnecting, "not begun yet: the bot waits for its store")
 	for said := ""; ; {
-		b.dsn = b.creds.current().dsn
-		st, err := store.Open(ctx, b.settings.storeOptions("", b.dsn))
-		if err == nil {
-			b.tracker.Storage("", "")
-			b.useStore(st)
-			if b.creds.current().dsn != b.dsn {
-				return fmt.Errorf("%w: the address of its database has changed", errAnew)
-			}
-			return nil
-		}
-		if ctx.Err() != nil {
+		err := b.openStore(ctx)
+		reason := b.waitsFor(err)
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		}
-		inUse := errors.Is(err, store.ErrInUse)
-		b.standby.Store(inUse)
-		level := slog.LevelWarn
-		if inUse {
-			level = slog.LevelInfo
+		case err == nil, reason == "" && !b.standby.Load():
 			b.tracker.Storage("", "")
-		} else {
-			b.tracker.Storage(v1alpha1.ReasonStorageUnreachable, "the bot's database cannot be reached: "+err.Error())
+			return err
 		}
+		b.tracker.Storage(reason, fmt.Sprint(err))
 		if said != err.Error() {
 			said = err.Error()
-			b.log.Log(ctx, level, "waiting for the database", "error", err)
+			b.log.Info("waiting for the store", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(databaseRetry):
+		case <-time.After(storeRetry):
 		}
 	}
+}
+
+// waitsFor judges an error of opening the store: whether the bot stands by for the one that works there, or else the trouble
+// that keeps it waiting; "" for one that ends it.
+func (b *bot) waitsFor(err error) (reason string) {
+	hasDatabase := b.settings.schema != ""
+	b.standby.Store(hasDatabase && errors.Is(err, store.ErrInUse))
+	switch {
+	case err == nil, errors.Is(err, errAnew), errors.Is(err, store.ErrInUse):
+		return ""
+	case errors.Is(err, store.ErrFull):
+		return v1alpha1.ReasonStorageFull
+	case hasDatabase:
+		return v1alpha1.ReasonStorageUnreachable
+	}
+	return ""
 }
 
 // useStore has the bot work with a store, which is closed when all that works with it has ended.
@@ -96,6 +106,11 @@ func (b *bot) watchStore(ctx context.Context, st *store.Store) error {
 	defer look.Stop()
 	chat := b.settings.telegram.ChatID
 	for {
+		if b.settings.schema != "" {
+			// A connection that was lost while nothing was written is found out, and made anew with the lock, before it is needed. The
+			// error is Trouble's to tell.
+			_ = st.Alive(ctx)
+		}
 		reason, message := st.Trouble()
 		b.tracker.Storage(reason, message)
 		if effective := st.EffectiveChat(chat); effective != chat {
