@@ -217,3 +217,75 @@ func TestOfTwoPressesTheLastStays(t *testing.T) {
 		}
 	})
 }
+
+// An album that answers the staff is one answer.
+func TestAnAlbumAnswersTheStaff(t *testing.T) {
+	talking(t, nil, func(t *testing.T, w *world) {
+		post := w.feedback(author, "The map does not open")
+		question := w.reply(support, post.ID, "Show us")
+		asked := w.last(author.ID)
+		settle(afterReply) // without its being an answer it would go nowhere
+		for _, words := range []string{"", "Here it is", ""} {
+			w.say(sim.Incoming{ChatID: author.ID, By: author, Text: words, Media: &sim.Media{Kind: sim.Photo}, AlbumID: "13", ReplyTo: asked.ID})
+		}
+		messages := w.Messages(group)
+		passed := messages[len(messages)-3:]
+		for i, want := range []string{"The author of ticket_tg_1 adds", "The author of ticket_tg_1 adds\n\nHere it is", ""} {
+			if m := passed[i]; m.Text != want || m.Media == nil || m.ReplyTo != question {
+				t.Errorf("part %d is %+v, want %q in answer to %d", i, m, want, question)
+			}
+		}
+		confirmed := 0
+		for _, m := range w.Messages(author.ID) {
+			if m.Text == "Added to ticket_tg_1." {
+				confirmed++
+			}
+		}
+		if confirmed != 1 {
+			t.Errorf("three photos were confirmed %d times, want once", confirmed)
+		}
+	})
+}
+
+// Where the group has become a supergroup, additions go there; its old messages cannot be answered any more.
+func TestAdditionsFollowTheGroup(t *testing.T) {
+	talking(t, nil, func(t *testing.T, w *world) {
+		post := w.feedback(author, "The map does not open")
+		w.reply(support, post.ID, "Which map?")
+		asked := w.last(author.ID)
+		if err := w.Migrate(group, supergroup); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"The one of the city", "It is blue"} {
+			w.say(sim.Incoming{ChatID: author.ID, By: author, Text: text, ReplyTo: asked.ID})
+		}
+		settle(time.Minute)
+		var got []string
+		for _, m := range w.Messages(supergroup) {
+			if m.Service == "" {
+				got = append(got, m.Text)
+			}
+		}
+		want := []string{"The author of ticket_tg_1 adds\n\nThe one of the city", "The author of ticket_tg_1 adds\n\nIt is blue"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the supergroup has (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAdditionsGoToTheTicketsTopic(t *testing.T) {
+	forumWorld(t, TopicsPerTicket, sim.Chat{}, func(t *testing.T, w *world) {
+		w.cfg.Intake = testIntake
+		w.restart()
+		settle(time.Second)
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "/feedback"})
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "/skip"})
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "bug"})
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "Look at this picture", Media: &sim.Media{Kind: sim.Photo}})
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "and hear this", Media: &sim.Media{Kind: sim.Voice}})
+		topic := w.topicOf("Look at this picture")
+		if topic == "" || w.topicOf("📎 ticket_tg_1") != topic || w.topicOf("and hear this") != topic {
+			t.Errorf("the post is in %q, its picture in %q, the addition in %q", topic, w.topicOf("📎 ticket_tg_1"), w.topicOf("and hear this"))
+		}
+	})
+}

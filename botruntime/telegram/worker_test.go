@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
+	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
 // updateStore holds updates, and says which were ended in which order.
@@ -146,4 +147,35 @@ func TestMoreUpdatesThanAreTakenInHand(t *testing.T) {
 			}
 		})
 	})
+}
+
+// BenchmarkDirectMessages handles messages of as many people, each ended durably.
+func BenchmarkDirectMessages(b *testing.B) {
+	w := newWorld(b, sim.Limits{})
+	defer w.end()
+	w.cfg.Intake = testIntake
+	cfg := mustComplete(b, w.cfg)
+	var updates []store.Update
+	for i := range b.N {
+		updates = append(updates, store.Update{ID: int64(i + 1), Payload: fmt.Appendf(nil, `{"message":{"message_id":1,"date":1,"text":"/help",`+
+			`"from":{"id":%d,"first_name":"P"},"chat":{"id":%d,"type":"private"}}}`, i+1, i+1)})
+	}
+	for batch := range slices.Chunk(updates, pollLimit) {
+		if err := w.store.SaveUpdates(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	a := newAPI(cfg)
+	worker := newWorker(cfg, w.store, a, make(chan struct{}), handlers{cfg: cfg, api: a, identity: &identity{},
+		effectiveChat: w.store.EffectiveChat, now: time.Now})
+	b.ReportAllocs()
+	b.ResetTimer()
+	if err := worker.sweep(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	worker.wg.Wait()
+	b.StopTimer()
+	if left, err := w.store.PendingUpdates(b.Context(), 0, 1); err != nil || len(left) != 0 {
+		b.Errorf("%d updates are left, %v", len(left), err)
+	}
 }
