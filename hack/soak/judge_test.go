@@ -51,7 +51,7 @@ func (j *judge) missing() (n int, first string) {
 		}
 	}
 	for _, a := range j.book.additions {
-		if !a.refused && !j.seen.has(mark('A', a.number, 'z')) {
+		if !a.refused && !j.seen.has(mark(a.kind, a.number, 'z')) {
 			miss("addition %d", a.number)
 		}
 	}
@@ -93,24 +93,13 @@ func (j *judge) private() map[int64]map[string][]sighting {
 // clear tells whether all that the staff replied to was the last copy of the ticket's post: of another one, which Telegram took and
 // the bot was killed before it knew, the bot cannot tell what it belongs to.
 func (j *judge) clear(h *history, name string) bool {
-	last := 0
-	for _, p := range j.seen.all() {
-		if p.ticket == name {
-			last = max(last, p.id)
-		}
-	}
+	last := j.seen.lastPost(name)
 	return !slices.ContainsFunc(h.replied, func(id int) bool { return id != last })
 }
 
 // shows tells whether the last copy of a ticket's post shows a status, and has its buttons.
 func (j *judge) shows(name string, status ticket.Status) bool {
-	last := post{}
-	for _, p := range j.seen.all() {
-		if p.ticket == name && p.id > last.id {
-			last = p
-		}
-	}
-	m, _ := j.w.telegram.Message(group, last.id)
+	m, _ := j.w.telegram.Message(group, j.seen.lastPost(name))
 	return strings.HasSuffix(strings.TrimSpace(m.Text), "#"+string(status)) && len(m.Buttons) == 2
 }
 
@@ -235,7 +224,7 @@ func (j *judge) judgeReplies() {
 		}
 	}
 	for _, a := range j.book.additions {
-		copies := j.seen.sightings(mark('A', a.number, 'a'))
+		copies := j.seen.sightings(mark(a.kind, a.number, 'a'))
 		last := j.isLastOfPerson(private, a)
 		switch {
 		case len(copies) == 0 && last:
@@ -260,12 +249,13 @@ func (j *judge) judgeReplies() {
 }
 
 // isLast tells whether a message is the last copy of a ticket's post.
-func (j *judge) isLast(name string, id int) bool {
-	return j.clear(&history{replied: []int{id}}, name)
-}
+func (j *judge) isLast(name string, id int) bool { return j.seen.lastPost(name) == id }
 
 // isLastOfPerson tells whether what a person replied to is the last copy of what the bot said.
 func (j *judge) isLastOfPerson(private map[int64]map[string][]sighting, a *addition) bool {
+	if a.kind == 'E' {
+		return true // it is the person's own message
+	}
 	for _, copies := range private[a.who] {
 		for _, c := range copies {
 			if c.id == a.answered {

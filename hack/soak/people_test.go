@@ -27,11 +27,12 @@ type conversation struct {
 	name string
 }
 
-// addition is what a person added to a ticket.
+// addition is what a person added to a ticket (A), or what the person's text says after an edit (E).
 type addition struct {
+	kind   byte
 	number int
 	who    int64
-	// answered is the message of the bot's that it replies to.
+	// answered is the message of the bot's that it replies to; 0 for an edit.
 	answered int
 	ticket   string
 	// refused is set where the bot did not know what the message belongs to, and said so.
@@ -163,23 +164,38 @@ func (p *person) converse() bool {
 // submit writes the text, and sometimes adds to it.
 func (p *person) submit(c *conversation) bool {
 	p.book.converse(c)
-	p.say(telegram.Incoming{Text: mark('C', c.number, 'a') + " " + words(p.dice, 4) + mark('C', c.number, 'z')})
+	own := p.say(telegram.Incoming{Text: mark('C', c.number, 'a') + " " + words(p.dice, 4) + mark('C', c.number, 'z')})
 	confirmation, ok := p.await("the confirmation", "✅")
 	if !ok {
 		return false
 	}
 	name := ticketName.FindString(confirmation.Text)
 	p.book.named(c, name)
-	if p.dice.IntN(3) > 0 {
-		return true
+	switch p.dice.IntN(4) {
+	case 0:
+		p.think()
+		return p.add(confirmation.ID, name)
+	case 1:
+		p.think()
+		return p.edit(own, name)
 	}
-	p.think()
-	return p.add(confirmation.ID, name)
+	return true
+}
+
+// edit changes the text that became a ticket.
+func (p *person) edit(messageID int, name string) bool {
+	a := p.book.add(&addition{kind: 'E', who: p.user.ID, ticket: name})
+	err := p.w.telegram.Edit(p.user.ID, messageID, mark('E', a.number, 'a')+" "+words(p.dice, 3)+mark('E', a.number, 'z'))
+	if err != nil {
+		p.w.fail("%s edits: %v", p.user.Username, err)
+	}
+	_, ok := p.await("the receipt of an edit", texts.Direct.EditNoted.With(ticket.Values{"Ticket": name}))
+	return ok
 }
 
 // add replies to a message of the bot's, which belongs to a ticket.
 func (p *person) add(messageID int, name string) bool {
-	a := p.book.add(&addition{who: p.user.ID, answered: messageID, ticket: name})
+	a := p.book.add(&addition{kind: 'A', who: p.user.ID, answered: messageID, ticket: name})
 	p.say(telegram.Incoming{ReplyTo: messageID, Text: mark('A', a.number, 'a') + " " + words(p.dice, 3) + mark('A', a.number, 'z')})
 	m, ok := p.await("the receipt of an addition", added, texts.Direct.Hint)
 	a.refused = strings.Contains(m.Text, texts.Direct.Hint)

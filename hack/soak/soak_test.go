@@ -50,7 +50,7 @@ func TestNothingIsLost(t *testing.T) {
 	t.Logf("seed %d: SOAK_SEED=%d repeats this run", o.seed, o.seed)
 	w := newWorld(t, o.dsn)
 	if !w.disk {
-		t.Log("this machine allows no mount namespaces: the disk is not filled")
+		t.Log("the disk is not filled: this machine allows no mount namespaces, or the state is in a database")
 	}
 	seen := newWatch(w.telegram)
 	site := &siteFeedback{w: w, seen: seen, dice: lane(o.seed, "feedback", 0)}
@@ -105,9 +105,10 @@ func runRound(c *conductor, steps []step, full bool, crowd func(stop <-chan stru
 	people.Wait()
 	close(quiet)
 	trouble.Wait()
-	poll(3*time.Minute*slowness, func() bool {
-		n, _ := (&judge{w: c.w, site: c.site, book: c.book, seen: c.site.seen}).missing()
-		return n == 0
+	j := &judge{w: c.w, site: c.site, book: c.book, seen: c.site.seen}
+	pollEvery(500*time.Millisecond, 3*time.Minute*slowness, func() bool {
+		n, _ := j.missing()
+		return n == 0 && c.w.idle()
 	})
 	close(over)
 	others.Wait()

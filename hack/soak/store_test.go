@@ -24,7 +24,7 @@ type kept struct {
 // openStore opens the bot's database.
 func (w *world) openStore() (*sql.DB, error) {
 	if w.dsn == "" {
-		return sql.Open("sqlite", "file:"+filepath.Join(w.state(), "feedbackbridge.db")+"?_pragma=busy_timeout(5000)")
+		return sql.Open("sqlite", "file:"+filepath.Join(w.state(), "feedbackbridge.db")+"?mode=ro&_pragma=busy_timeout(5000)")
 	}
 	db, err := sql.Open("pgx", w.dsn)
 	if err != nil {
@@ -37,6 +37,18 @@ func (w *world) openStore() (*sql.DB, error) {
 	}
 	_, err = db.Exec(`SET search_path TO "` + schema + `"`)
 	return db, err
+}
+
+// idle tells whether nothing waits in the bot's store; it may be asked while the bot works.
+func (w *world) idle() bool {
+	db, err := w.openStore()
+	if err != nil {
+		return false
+	}
+	defer db.Close()
+	var waiting int
+	err = db.QueryRow("SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM updates) + (SELECT count(*) FROM results)").Scan(&waiting)
+	return err == nil && waiting == 0
 }
 
 // judgeStore wants the store to be done with everything, to have no ticket too many, and to keep for the site what happened, in
@@ -100,9 +112,10 @@ func (j *judge) judgeEvents(events []kept) {
 			count("reply", mark('R', r.number, 'a'))
 		}
 	}
+	private := j.private()
 	for _, a := range j.book.additions {
-		if j.isLastOfPerson(j.private(), a) {
-			count("message", mark('A', a.number, 'a'))
+		if j.isLastOfPerson(private, a) {
+			count("message", mark(a.kind, a.number, 'a'))
 		}
 	}
 	for name, h := range j.book.histories {
@@ -119,7 +132,7 @@ func (j *judge) judgeLog() {
 		j.w.fail("read the log: %v", err)
 		return
 	}
-	for _, secret := range append(j.w.secrets, "soakS", "soakC", "soakA", "soakR") {
+	for _, secret := range append(j.w.secrets, "soakS", "soakC", "soakA", "soakR", "soakE") {
 		if at := strings.Index(string(text), secret); at >= 0 {
 			j.w.fail("%q is in the bot's log: ...%s", secret, text[max(0, at-200):min(len(text), at+100)])
 		}

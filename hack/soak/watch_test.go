@@ -31,6 +31,7 @@ type watch struct {
 	mu       sync.Mutex
 	next     int
 	posts    []post
+	last     map[string]int // the last copy of a ticket's post
 	marks    map[string][]sighting
 	files    map[string][]sighting
 	hints    map[string]int // how often the staff was told that a ticket's author is not in Telegram, without a warning
@@ -38,11 +39,11 @@ type watch struct {
 }
 
 func newWatch(s *telegram.Server) *watch {
-	return &watch{telegram: s, next: 1, marks: map[string][]sighting{}, files: map[string][]sighting{}, hints: map[string]int{}}
+	return &watch{telegram: s, next: 1, last: map[string]int{}, marks: map[string][]sighting{}, files: map[string][]sighting{}, hints: map[string]int{}}
 }
 
 var (
-	anyMark    = regexp.MustCompile(`soak([SCAR])(\d+)([az])`)
+	anyMark    = regexp.MustCompile(`soak([SCARE])(\d+)([az])`)
 	ticketName = regexp.MustCompile(`ticket_(?:site|tg)_\d+`)
 	texts      = ticket.Texts("en")
 )
@@ -74,7 +75,7 @@ func (v *watch) take(m telegram.Message) {
 	case m.Media != nil:
 		v.files[m.Media.FileID] = append(v.files[m.Media.FileID], s)
 	case len(m.Buttons) > 0 && len(marks) > 0 && name != "":
-		v.posts = append(v.posts, post{id: m.ID, ticket: name, mark: marks[0]})
+		v.posts, v.last[name] = append(v.posts, post{id: m.ID, ticket: name, mark: marks[0]}), m.ID
 	case strings.Contains(m.Text, texts.Staff.AuthorUnreachable.With(ticket.Values{"Ticket": name})):
 		if !s.warned {
 			v.hints[name]++
@@ -114,6 +115,13 @@ func (v *watch) pick(i int) (post, bool) {
 		return post{}, false
 	}
 	return v.posts[i%len(v.posts)], true
+}
+
+// lastPost is the last copy of a ticket's post; 0 where there is none.
+func (v *watch) lastPost(name string) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.last[name]
 }
 
 func (v *watch) all() []post {

@@ -102,7 +102,7 @@ func newWorld(t *testing.T, dsn string, edits ...string) *world {
 		w.write("credentials/"+v1alpha1.FilePostgresDSN, dsn)
 	}
 	must(t, os.Mkdir(w.state(), 0o700))
-	if os.Getenv(envPrivate) != "" {
+	if os.Getenv(envPrivate) != "" && dsn == "" {
 		must(t, syscall.Mount("soak", w.state(), "tmpfs", 0, fmt.Sprintf("size=%d", diskSize)))
 		w.disk = true
 	}
@@ -223,8 +223,10 @@ func (w *world) failing() bool {
 }
 
 // poll asks for a condition until it is met or the time is over.
-func poll(most time.Duration, met func() bool) bool {
-	tick := time.NewTicker(50 * time.Millisecond)
+func poll(most time.Duration, met func() bool) bool { return pollEvery(50*time.Millisecond, most, met) }
+
+func pollEvery(pace, most time.Duration, met func() bool) bool {
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for deadline := time.Now().Add(most); ; <-tick.C {
 		if met() {
