@@ -120,6 +120,7 @@ func (s *Store) makeDue(tx *txn, row int64, id string) error {
 		return err
 	}
 	tx.wake.results = true
+	tx.afterCommit(func() { s.recent.reset(seq) }) // it has not read this one
 	_, err = tx.exec(`UPDATE requests SET again = ? WHERE ticket = ? AND id = ?`, seq, row, id)
 	return err
 }

@@ -5,6 +5,7 @@ package store
 import (
 	"errors"
 	"slices"
+	"strconv"
 )
 
 // aheadRows is how many jobs of a chat are read at once. They may be large, so they are few.
@@ -38,7 +39,7 @@ var errUnsynced = errors.New("the jobs are not synced")
 func (s *Store) next(tx *txn, chatID int64) (*aheadJob, error) {
 	rows := s.memory.ahead[chatID]
 	if len(rows) == 0 {
-		found, err := tx.rows(selectNext, chatID, aheadRows)
+		found, err := tx.rows(selectNext, chatID)
 		if rows, err = collect(found, err, scanJob); err != nil || len(rows) == 0 {
 			return nil, err
 		}
@@ -58,14 +59,15 @@ func (s *Store) next(tx *txn, chatID int64) (*aheadJob, error) {
 	return &next, nil
 }
 
-const selectNext = `
+// selectNext has its limit as a constant: SQLite would prepare it anew for each bound one.
+var selectNext = `
 	SELECT o.chat_id, o.seq, o.kind, o.ticket, o.name, o.thread_id, o.topic, o.message_id, o.payload, o.from_chat_id,
 		o.from_message_id, o.reply_to, o.if_refused, o.claimed, coalesce(t.status, ''), coalesce(t.status_by, ''),
 		coalesce(t.status_at, 0), coalesce(t.name, ''), coalesce(t.source, ''), coalesce(t.feedback_id, 0),
 		coalesce(t.telegram_id, 0), coalesce(t.username, ''), coalesce(t.first_name, ''), coalesce(t.nickname, ''),
 		coalesce(t.category, ''), coalesce(t.message, ''), coalesce(t.attachments, 0), coalesce(t.created_at, 0)
 	FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket
-	WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT ?`
+	WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT ` + strconv.Itoa(aheadRows)
 
 func scanJob(row scanner) (a aheadJob, err error) {
 	q, job := &a.queued, &a.job
@@ -79,6 +81,7 @@ func scanJob(row scanner) (a aheadJob, err error) {
 	if q.ticket == 0 {
 		t.ID = q.name
 	} else {
+		q.post = t.ID
 		t.CreatedAt, job.StatusAt = fromMillis(created), fromStamp(statusAt)
 	}
 	job.Seq, job.ChatID, job.ThreadID, job.Kind, job.Topic = q.seq, q.chatID, q.threadID, q.kind, q.topic

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 )
 
@@ -65,4 +66,12 @@ type schema struct {
 	prepare string
 	// version reads how many migrations were made; note, with the number for %d, writes it.
 	version, note string
+}
+
+// named is an error that is also the fault that it comes from.
+func named(fault, err error) error {
+	if fault == nil || errors.Is(err, fault) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", fault, err)
 }

@@ -67,7 +67,7 @@ func (s *Store) ListTickets(ctx context.Context, filter Filter) (TicketList, err
 // ListTickets reads tickets from the store in a directory. It writes nothing and takes no lock, so it may be used while a
 // bot works there.
 func ListTickets(ctx context.Context, dir string, filter Filter) (list TicketList, err error) {
-	db, err := openReadOnly(dir)
+	db, err := openBeside(dir, "mode", "ro", "_pragma", "query_only(1)")
 	if err != nil {
 		return list, err
 	}
@@ -75,14 +75,17 @@ func ListTickets(ctx context.Context, dir string, filter Filter) (list TicketLis
 	return listTickets(ctx, db, func(query string) string { return query }, filter)
 }
 
-// openReadOnly opens the database in a directory without a lock.
-func openReadOnly(dir string) (*sql.DB, error) {
+// openBeside opens the database in a directory without a lock, beside the bot that may work there.
+func openBeside(dir string, options ...string) (*sql.DB, error) {
 	path := filepath.Join(dir, fileName)
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("no store is there: %w", err)
 	}
-	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path,
-		RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"query_only(1)", "busy_timeout(5000)", "cache_size(-512)"}}.Encode()}
+	query := url.Values{"_pragma": {"busy_timeout(5000)", "cache_size(-512)"}}
+	for i := 0; i+1 < len(options); i += 2 {
+		query.Add(options[i], options[i+1])
+	}
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", fileName, err)

@@ -59,6 +59,7 @@ func (s *Store) load(tx *txn) error {
 	}
 	s.memory.ahead = readAhead{}
 	s.memory.held = true // it shows
+	s.recent.reset(s.memory.last)
 	tx.undone = func() { clear(s.memory.ahead) }
 	chats, err := loadChats(tx)
 	if err != nil {

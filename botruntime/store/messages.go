@@ -46,15 +46,21 @@ func (s *Store) under(tx *txn, q *queued) error {
 		return nil
 	case err != nil:
 		return err
-	case q.chatID == 0 && t.State == StatePosted:
-		q.place = place{t.ChatID, t.ThreadID, t.topic}
-		if q.replyTo == 0 {
-			q.replyTo = t.MessageID
-		}
-	case q.chatID == 0:
+	}
+	post, replyTo := place{t.ChatID, t.ThreadID, t.topic}, t.MessageID
+	if now := s.EffectiveChat(t.ChatID); now != t.ChatID { // where neither its message nor its topic is
+		post, replyTo = place{chatID: now, topic: t.topic}, 0
+	}
+	switch {
+	case q.chatID == 0 && t.State != StatePosted:
 		s.memory.held = true
-	case q.chatID == t.ChatID:
-		q.threadID, q.topic = t.ThreadID, t.topic
+	case q.chatID == 0:
+		q.place = post
+		if q.replyTo == 0 {
+			q.replyTo = replyTo
+		}
+	case q.chatID == post.chatID:
+		q.threadID, q.topic = post.threadID, post.topic
 	}
 	return nil
 }
@@ -142,15 +148,6 @@ func linkSent(tx *txn, q *queued, o *Outcome) error {
 	_, err := tx.exec(`UPDATE links SET peer_chat_id = ?, peer_message_id = ? WHERE chat_id = ? AND message_id = ? AND ticket = ?`,
 		q.chatID, o.MessageID, q.fromChatID, q.fromMessageID, q.name)
 	return err
-}
-
-// linkPart links a further part of a long post.
-func linkPart(tx *txn, q *queued, messageID, at int64) error {
-	var name string
-	if found, err := tx.get(`SELECT name FROM tickets WHERE id = ?`, []any{q.ticket}, &name); err != nil || !found {
-		return err
-	}
-	return link(tx, q.chatID, messageID, name, 0, 0, at)
 }
 
 func (u *unit) TopicTicket(chatID, threadID int64) (name string, err error) {

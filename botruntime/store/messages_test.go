@@ -260,6 +260,30 @@ func TestAReplyIsNotLostWhenItsChatMovesWhileItIsSent(t *testing.T) {
 	})
 }
 
+func TestWhatIsSentToAGroupThatMovedIsNoRepeat(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		admit(t, s, request("a", 1))
+		advance(t, s, group, sent(advance(t, s, group, nil, true), 70), false)
+		advance(t, s, group, &Outcome{Kind: Migrated, NewChatID: -1009}, false)
+		inTx(t, s, func(tx Tx) error {
+			return errors.Join(tx.Edit(Edit{ChatID: group, MessageID: 70}), tx.Send(Outgoing{Payload: []byte("under it"), Ticket: "ticket_site_1"}))
+		})
+		job := advance(t, s, group, nil, true)
+		if job == nil || job.Kind != JobEdit { // of the old message, by its old name
+			t.Fatalf("for the old chat: %+v", job)
+		}
+		advance(t, s, group, &Outcome{Seq: job.Seq, Kind: Migrated, NewChatID: -1009}, false)
+		job = advance(t, s, -1009, nil, true)
+		if job == nil || job.Kind != JobMessage || job.ReplyTo != 0 || job.MaybeSent {
+			t.Errorf("for the new chat: %+v", job)
+		}
+		if job = advance(t, s, -1009, sent(job, 1), true); job != nil {
+			t.Errorf("and then: %+v", job)
+		}
+	})
+}
+
 func TestJobsThatAreReadAheadKeepTheirOrder(t *testing.T) {
 	each(t, func(t *testing.T, l *lab) {
 		s := l.open()

@@ -22,9 +22,10 @@ var priorities = map[JobKind]int{JobMessage: priorityMessage, JobCopy: priorityM
 type queued struct {
 	seq  int64
 	kind JobKind
-	// ticket is what a post or a topic is of; name is the ticket that a message belongs to.
-	ticket int64
-	name   string
+	// ticket is what a post or a topic is of, and post its name once it is claimed; name is the ticket that a message
+	// belongs to.
+	ticket     int64
+	post, name string
 	place
 	messageID                          int64
 	payload                            []byte
@@ -87,7 +88,7 @@ func (s *Store) advance(tx *txn, chatID int64, done *Outcome, claim bool) (*Job,
 		}
 	}
 	if !claim {
-		return nil, nil //nolint:nilnil // none was asked for
+		return nil, nil
 	}
 	job, err := s.claim(tx, chatID)
 	if err != nil {
@@ -131,7 +132,6 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 			delete(s.memory.claims, chatID)
 		}
 	})
-	q.chatID = s.EffectiveChat(q.chatID) // it moved if the chat did
 	if o.ThreadID != 0 && q.topic != "" {
 		if err := setThread(tx, q.place, o.ThreadID); err != nil {
 			return err
@@ -141,14 +141,15 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 	switch o.Kind {
 	case Released:
 		s.memory.ahead.forget(q.chatID)
-		return release(tx, &q)
+		_, err := s.changeJob(tx, releaseJob, &q)
+		return err
 	case Migrated:
-		if err := release(tx, &q); err != nil {
+		if _, err := s.changeJob(tx, releaseJob, &q); err != nil {
 			return err
 		}
 		return s.migrateChat(tx, chatID, o.NewChatID)
 	}
-	ended, err := tx.change(`DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`, q.chatID, q.priority(), q.seq)
+	ended, err := s.changeJob(tx, endJob, &q)
 	if err != nil || ended == 0 {
 		return err
 	}
@@ -164,9 +165,19 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 	return nil
 }
 
-func release(tx *txn, q *queued) error {
-	_, err := tx.exec(`UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`, q.chatID, q.priority(), q.seq)
-	return err
+const (
+	endJob     = `DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`
+	releaseJob = `UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`
+)
+
+// changeJob changes a job where it is: it moved if its chat did since it was claimed.
+func (s *Store) changeJob(tx *txn, query string, q *queued) (rows int64, err error) {
+	rows, err = tx.change(query, q.chatID, q.priority(), q.seq)
+	if now := s.EffectiveChat(q.chatID); err == nil && rows == 0 && now != q.chatID {
+		s.memory.ahead.forget(now)
+		return tx.change(query, now, q.priority(), q.seq)
+	}
+	return rows, err
 }
 
 // settleTicket ends a ticket's wait and makes the results due that were asked for.
@@ -198,17 +209,11 @@ func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
 		}
 	}
 	for _, id := range o.MoreMessages {
-		if err := linkPart(tx, q, id, at); err != nil {
+		if err := link(tx, q.chatID, id, q.post, 0, 0, at); err != nil {
 			return err
 		}
 	}
-	due, err := tx.change(`INSERT INTO results (seq, ticket, request) SELECT CAST(? AS BIGINT) + (SELECT count(*) FROM requests b
-		WHERE b.ticket = a.ticket AND b.id < a.id), ticket, id FROM requests a WHERE ticket = ?`, s.memory.last+1, q.ticket)
-	if due > 0 {
-		s.memory.last += due
-		tx.wake.results = true
-	}
-	return err
+	return s.answerAll(tx, q, Result{TicketID: q.post, MessageID: o.MessageID, SentAt: fromMillis(at), Failure: whyFailed(state, text(o.Failure))})
 }
 
 // refused records that a message will never arrive: at somebody who blocked the bot, perhaps. What was to follow from

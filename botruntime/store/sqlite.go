@@ -73,7 +73,7 @@ func openSQLite(ctx context.Context, dir string, now time.Time) (_ *sqliteEngine
 		err = e.openFile(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return nil, named(e.fault(err), err)
 	}
 	return e, nil
 }
@@ -145,12 +145,19 @@ func shrinkable(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// asideMark stands between a database's name and the time at which it was set aside.
-const asideMark = ".corrupt-"
+// asideMark stands between a database's name and the time at which it was set aside, which is written by asideTime.
+const (
+	asideMark = ".corrupt-"
+	asideTime = "20060102T150405.000Z"
+)
 
-// setAside renames a damaged database with its log, so that it still opens as one.
+// setAside renames a damaged database.
 func setAside(path string, now time.Time) error {
-	aside := path + asideMark + now.UTC().Format("20060102T150405.000Z")
+	return moveAway(path, path+asideMark+now.UTC().Format(asideTime))
+}
+
+// moveAway renames a database with its log, so that it still opens as one. It need not be there.
+func moveAway(path, aside string) error {
 	for _, suffix := range []string{"-wal", "-shm", ""} {
 		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

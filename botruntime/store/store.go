@@ -21,6 +21,7 @@ type Store struct {
 	writer  *writer
 	trouble *trouble
 	memory  memory
+	recent  recent
 
 	dueResults *sql.Stmt
 
@@ -47,6 +48,8 @@ type Options struct {
 	Retention Retention
 	// Now is the clock; time.Now unless given.
 	Now func() time.Time
+
+	offline bool // for a command: nothing is posted, and what waits stays where it is
 }
 
 func (o *Options) complete() error {
@@ -55,7 +58,7 @@ func (o *Options) complete() error {
 		return errors.New("the store needs either a directory or the address of a PostgreSQL database")
 	case o.DSN != "" && o.Schema == "":
 		return errors.New("the store needs the name of a schema in the PostgreSQL database")
-	case o.Route == nil:
+	case o.Route == nil && !o.offline:
 		return errors.New("the store needs to know where tickets are posted")
 	}
 	if o.Topic == nil {
@@ -93,6 +96,9 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	}
 	if s.dueResults, err = s.engine.reads().PrepareContext(ctx, s.engine.rebind(selectDueResults)); err != nil {
 		return nil, fmt.Errorf("prepare to read results: %w", err)
+	}
+	if opts.offline {
+		return s, nil
 	}
 	if err := s.reroute(ctx); err != nil {
 		return nil, fmt.Errorf("lead tickets that wait to their chats: %w", err)

@@ -234,6 +234,8 @@ func (s *Store) retry(tx *txn, name string) (bool, error) {
 	if _, err := tx.exec(`DELETE FROM results WHERE ticket = ?`, t.row); err != nil {
 		return false, fmt.Errorf("put a ticket back into the outbox: %w", err)
 	}
+	last := s.number()
+	tx.afterCommit(func() { s.recent.reset(last) })
 	if err := s.enqueue(tx, &queued{kind: JobPost, ticket: t.row, place: now}); err != nil {
 		return false, fmt.Errorf("put a ticket back into the outbox: %w", err)
 	}

@@ -210,9 +210,7 @@ func (w *writer) try(batch []op) (end ending) {
 	if fault == nil {
 		return ending{err: err}
 	}
-	if !errors.Is(err, fault) {
-		err = fmt.Errorf("%w: %w", fault, err)
-	}
+	err = named(fault, err)
 	w.trouble.set(fault, err)
 	if !usable || errors.Is(fault, ErrUnreachable) {
 		w.disconnect(err)
@@ -271,7 +269,7 @@ func (w *writer) connect(ctx context.Context) error {
 		err = w.engine.sync()
 	}
 	if err != nil {
-		return errors.Join(err, tx.close())
+		return errors.Join(named(w.engine.fault(err), err), tx.close())
 	}
 	w.tx = tx
 	w.syncer.reset(w.last())

@@ -111,7 +111,7 @@ func Start() (_ *Server, err error) {
 // account is who the server runs as, where this process is root's: PostgreSQL refuses to be root's.
 func account() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // nobody else is a valid answer
+		return nil, nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
