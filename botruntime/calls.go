@@ -48,7 +48,8 @@ func (b *bot) calls() health.Calls {
 				filter.Limit = min(max(filter.Limit, 1), maxListed)
 				return st.ListTickets(ctx, filter)
 			}),
-			callRetry: answered(b, retry),
+			callRetry:  answered(b, retry),
+			callImport: answered(b, importLegacy),
 		},
 	}
 }
