@@ -46,6 +46,16 @@ func (c *composer) inert(s string) *composer {
 	return c.styled(models.MessageEntity{Type: models.MessageEntityTypeCode}, s)
 }
 
+// excerpt writes the beginning of a message, in one line of at most so many UTF-16 units, so that it calls nobody and tags
+// nothing once more.
+func (c *composer) excerpt(message string, limit int) *composer {
+	line := ticket.Line(message, limit)
+	if strings.ContainsAny(line, "@#") {
+		return c.inert(line)
+	}
+	return c.styled(models.MessageEntity{Type: models.MessageEntityTypeItalic}, line)
+}
+
 // link writes a stretch that leads to an address; without one it is text.
 func (c *composer) link(s, address string) *composer {
 	if address == "" {

@@ -233,6 +233,9 @@ func (h handlers) texts() *ticket.Catalog { return ticket.Texts(h.cfg.Language) 
 // onceMemory is how long the store remembers what is to be done once; a ticket is not answered for longer.
 const onceMemory = 90 * 24 * time.Hour
 
+// maxAlbumID bounds what is remembered of an album's id.
+const maxAlbumID = 32
+
 // once tells whether a thing is done for the first time.
 func once(tx store.Tx, what string, at time.Time) (bool, error) {
 	first, _, err := tx.Take(what, 0, store.Limit{Uses: 1, Window: onceMemory}, at)
@@ -247,7 +250,7 @@ func (h handlers) firstOfAlbum(tx store.Tx, m *message) (bool, error) {
 	if m.AlbumID == "" {
 		return true, nil
 	}
-	return once(tx, "album:"+ticket.Line(m.AlbumID, 32), h.now())
+	return once(tx, "album:"+ticket.Line(m.AlbumID, maxAlbumID), h.now())
 }
 
 // about is a text about a ticket.

@@ -84,8 +84,11 @@ func (h handlers) groupMessage(tx store.Tx, m *message, f facts) (courtesy, erro
 		}
 		return courtesy{}, h.runCommand(tx, m, f, run)
 	}
-	if m.AutomaticForward || strings.HasPrefix(m.words(), noteMark) || m.kind() == kindNone && m.unsupported == (unsupported{}) {
+	if m.AutomaticForward || m.kind() == kindNone && m.unsupported == (unsupported{}) {
 		return courtesy{}, nil
+	}
+	if note, err := h.isNote(tx, m); err != nil || note {
+		return courtesy{}, err
 	}
 	link, err := h.target(tx, m)
 	switch {
@@ -99,6 +102,21 @@ func (h handlers) groupMessage(tx store.Tx, m *message, f facts) (courtesy, erro
 			payload{Text: h.texts().Staff.Unsupported})
 	}
 	return h.staffReply(tx, m, link)
+}
+
+// isNote tells what the staff writes for itself. Of an album, one part has the words.
+func (h handlers) isNote(tx store.Tx, m *message) (bool, error) {
+	note := strings.HasPrefix(m.words(), noteMark)
+	if m.AlbumID == "" {
+		return note, nil
+	}
+	what := "note:" + ticket.Line(m.AlbumID, maxAlbumID)
+	if note {
+		_, err := once(tx, what, h.now())
+		return true, err
+	}
+	free, _, err := tx.Peek(what, 0, store.Limit{Uses: 1, Window: onceMemory}, h.now())
+	return !free, wrapped("look up whether an album is a note", err)
 }
 
 // target is the ticket that a message is about: of the message that it answers, or whose own topic it was written in.

@@ -60,7 +60,7 @@ func (h handlers) list(tickets []store.TicketRecord, total, page, pages int) pay
 		if t.State != store.StatePosted {
 			c.text(" · " + stateText(texts, t.State))
 		}
-		c.text("\n").inert(ticket.Line(t.Message, listExcerpt))
+		c.text("\n").excerpt(t.Message, listExcerpt)
 	}
 	p := c.payload()
 	if pages > 1 {
@@ -115,7 +115,7 @@ func (h handlers) card(t store.TicketRecord) payload {
 			c.text(": ").inert(ticket.Line(t.Failure, cardExcerpt))
 		}
 	}
-	c.text("\n\n").inert(ticket.Line(t.Message, cardExcerpt))
+	c.text("\n\n").excerpt(t.Message, cardExcerpt)
 	p := c.payload()
 	if t.State == store.StateFailed {
 		p.Keyboard = &models.InlineKeyboardMarkup{InlineKeyboard: [][]models.InlineKeyboardButton{{
