@@ -84,6 +84,7 @@ func (r *Reconciler) bridgeInForce(ctx context.Context, o *observation, remember
 		return o.bridge, nil
 	}
 	if known := remembered.inForce; known != nil && known.UID == o.bridge.UID && known.Generation == o.bridge.Generation {
+		known.Annotations = o.bridge.Annotations
 		return known, nil
 	}
 	var config corev1.ConfigMap
