@@ -97,6 +97,9 @@ func TestRotationSteps(t *testing.T) {
 			stagedAt: ago(2 * time.Hour), publishedAt: ago(time.Hour), rotatedAt: testNow, retireAt: inOverlap}},
 		"Published, long overdue: the site uses it": {published(1000 * time.Hour), generated(usedAt("B", time.Second)), stepAdopted, rotation{current: "B", previous: "A",
 			stagedAt: ago(1001 * time.Hour), publishedAt: ago(1000 * time.Hour), rotatedAt: testNow, retireAt: inOverlap}},
+		"Published, a key from before: its old uses say nothing": {published(time.Hour), generated(usedAt("B", 3*time.Hour)), stepNone, published(time.Hour)},
+		"Published, a key from before: the site signed with it last": {published(time.Hour), generated(func(s *sighting) { s.used["B"], s.last = ago(3*time.Hour), "B" }),
+			stepAdopted, rotation{current: "B", previous: "A", stagedAt: ago(2 * time.Hour), publishedAt: ago(time.Hour), rotatedAt: testNow, retireAt: inOverlap}},
 		"Published: the user goes back": {published(time.Hour), users("A"), stepReturned,
 			rotation{current: "A", previous: "B", stagedAt: ago(2 * time.Hour), retireAt: inOverlap}},
 
@@ -134,6 +137,9 @@ func TestRotationSteps(t *testing.T) {
 		})
 	}
 }
+
+// with3 is a rotation with a key that was to follow, and was given up.
+func with3(r rotation) rotation { r.previous, r.retireAt = "Z", testNow.Add(testOverlap); return r }
 
 func with2(s sighting, change func(*sighting)) sighting { change(&s); return s }
 
@@ -255,6 +261,8 @@ func TestOverdue(t *testing.T) {
 		"the site is idle":               {published(25 * time.Hour), map[string]time.Time{"A": ago(26 * time.Hour)}, false},
 		"nothing is known of the site":   {published(25 * time.Hour), nil, false},
 		"some of the site has moved on":  {published(25 * time.Hour), map[string]time.Time{"A": ago(time.Minute), "B": ago(time.Minute)}, false},
+		"it used the key once, long ago": {published(25 * time.Hour), map[string]time.Time{"A": ago(time.Minute), "B": ago(30 * time.Hour)}, true},
+		"it goes on with one given up":   {with3(published(25 * time.Hour)), map[string]time.Time{"A": ago(30 * time.Hour), "Z": ago(time.Minute)}, true},
 		"it was never published":         {staged(), map[string]time.Time{"A": ago(time.Minute)}, false},
 		"there is nothing to be adopted": {adopted(25 * time.Hour), map[string]time.Time{"A": ago(time.Minute)}, false},
 	}

@@ -184,7 +184,8 @@ type CredentialsSpec struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.rotateEvery) || (duration(self.rotateEvery) >= duration('1m') && duration(self.rotateEvery) <= duration('87600h'))",message="rotateEvery must be between 1m and 87600h"
 type GenerateSpec struct {
-	// rotateEvery is how long a key is used; without it, keys change only by the rotate-now annotation.
+	// rotateEvery is how long a key is used, or up to a tenth less, so that not all bridges rotate at once; without it, keys
+	// change only by the rotate-now annotation.
 	// +optional
 	RotateEvery Duration `json:"rotateEvery,omitempty"`
 }
