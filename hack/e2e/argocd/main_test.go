@@ -34,6 +34,9 @@ func prepare(ctx context.Context) error {
 	if err := world.Connect(ctx, root); err != nil {
 		return err
 	}
+	if err := world.RefuseBridgesOfOthers(ctx); err != nil {
+		return err
+	}
 	removeNetwork(ctx)
 	if err := deleteArgoCD(ctx); err != nil {
 		return fmt.Errorf("remove what a former run left: %w", err)
