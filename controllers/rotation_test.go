@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -303,5 +304,31 @@ func TestRotationTimers(t *testing.T) {
 	}
 	if got := adopted(time.Hour).nextRotation(time.Minute); !got.Equal(ago(time.Hour).Add(testOverlap)) {
 		t.Errorf("the next rotation is at %s, before the key before is retired", got)
+	}
+}
+
+// Who is refused a rotation is told what helps, and force only where it does.
+func TestRefusalsSayWhatHelps(t *testing.T) {
+	three := with3(published(time.Hour))
+	tests := map[string]struct {
+		r    rotation
+		want string
+	}{
+		"Published": {published(time.Hour), "until the site has been seen to use B and, after that, for the overlap: set " +
+			`feedbackbridge.dev/rotate-now to a new value after that, or to one that begins with "force"`},
+		"Adopted": {adopted(time.Hour), "until 2026-03-02T11:00:00Z: set feedbackbridge.dev/rotate-now to a new value after that, or to one that begins with \"force\""},
+		"three keys": {three, "until the site has been seen to use B and, after that, for the overlap: set feedbackbridge.dev/rotate-now to a new value " +
+			`after that; "force" does not help before 2026-03-02T12:00:00Z, as long as Z is accepted too`},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if note := refused("HMAC key", tc.r).note; !strings.HasSuffix(note, tc.want) {
+				t.Errorf("it says %q, want %q at the end", note, tc.want)
+			}
+			_, did := tc.r.advance(sighting{now: testNow, overlap: testOverlap, generates: true, asked: true, forced: true})
+			if helps := did == stepStaged; helps == strings.Contains(tc.want, "does not help") {
+				t.Errorf("force does step %d", did)
+			}
+		})
 	}
 }

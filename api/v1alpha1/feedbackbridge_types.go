@@ -270,7 +270,8 @@ type HMACSpec struct {
 	Generate *GenerateSpec `json:"generate,omitempty"`
 
 	// overlap is how long the key before stays accepted after the site last used it, and how long the site may take to
-	// move over before the bridge's RotationOverdue says so; 24h unless given.
+	// move over before the bridge's RotationOverdue says so; 24h unless given. Uses are known to half a minute: a site of
+	// several processes needs a minute at least.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('8760h')",message="hmac.overlap must be at most 8760h"
 	Overlap Duration `json:"overlap,omitempty"`
