@@ -25,7 +25,7 @@ demo-down: $(BIN)/demo $(BIN)/cluster ## Stop what `make demo` started
 	@$(BIN)/demo down
 
 .PHONY: test
-test: setup ## Run every test (3 minutes; 30 the first time)
+test: setup ## Run every test (20 minutes; 45 the first time)
 	@hack/test.sh
 
 .PHONY: e2e

@@ -72,6 +72,7 @@ type options struct {
 	metricsAddress  string
 	metricsSecure   bool
 	healthAddress   string
+	pprofAddress    string
 	election        election
 	concurrency     int
 	qps             float32
@@ -101,6 +102,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "where metrics are served, such as :8443; 0 for nowhere")
 	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics by HTTPS, to those whom the API server lets get /metrics")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 for nowhere")
+	f.StringVar(&o.pprofAddress, "pprof-bind-address", "0", "where Go's profiles are served to everybody who can connect, such as 127.0.0.1:6060; 0 for nowhere")
 	o.election.flags(cmd)
 	f.IntVar(&o.concurrency, "concurrency", 8, "how many bridges are worked on at a time")
 	f.Float32Var(&o.qps, "kube-api-qps", -1, "requests a second to the API server; -1 for no limit but its own priority and fairness")
@@ -166,6 +168,7 @@ func (o options) manager() ctrl.Options {
 		Cache:                   controllers.CacheOptions(o.watchNamespaces),
 		Metrics:                 serve,
 		HealthProbeBindAddress:  o.healthAddress,
+		PprofBindAddress:        o.pprofAddress,
 		LeaderElection:          o.election.enabled,
 		LeaderElectionID:        leaderElectionID,
 		LeaderElectionNamespace: o.election.namespace,

@@ -60,7 +60,8 @@ func declare(key client.ObjectKey, object client.Object, desired runtime.ApplyCo
 				return false, nil
 			}
 		}
-		return true, c.apply(ctx, kindOf(c.Scheme(), object)+" "+key.Name, desired)
+		_, err = c.apply(ctx, kindOf(c.Scheme(), object)+" "+key.Name, desired)
+		return true, err
 	}
 }
 
@@ -76,19 +77,19 @@ func isSettled[T client.Object, A any](object T, desired A, extract func(T, stri
 }
 
 // apply asks for no more of the object in answer than its metadata: the cache brings the rest.
-func (c *cluster) apply(ctx context.Context, what string, desired runtime.ApplyConfiguration) error {
+func (c *cluster) apply(ctx context.Context, what string, desired runtime.ApplyConfiguration) (*metav1.PartialObjectMetadata, error) {
 	patch, err := json.Marshal(desired)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", what, err)
+		return nil, fmt.Errorf("encode %s: %w", what, err)
 	}
 	target := &metav1.PartialObjectMetadata{}
 	if err := json.Unmarshal(patch, target); err != nil {
-		return fmt.Errorf("name %s: %w", what, err)
+		return nil, fmt.Errorf("name %s: %w", what, err)
 	}
 	if err := c.Patch(ctx, target, client.RawPatch(types.ApplyPatchType, patch), fieldOwner, client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s: %w", what, err)
+		return nil, fmt.Errorf("apply %s: %w", what, err)
 	}
-	return nil
+	return target, nil
 }
 
 // refuseForeign looks, past the cache, which sees labelled objects only, for an object of the same name. Applying to

@@ -159,6 +159,7 @@ func TestOwnSecretsRoundTrip(t *testing.T) {
 	pairs.stagedAt, pairs.publishedAt, pairs.rotatedAt = ago(time.Hour), ago(time.Minute), ago(time.Second)
 	public, _ := publicJWK(pairs.keys[pairs.next])
 	hold := held{
+		uid:    string(b.UID),
 		hmac:   someKeys("b", "c", "a", rotation{stagedAt: ago(time.Hour), publishedAt: ago(time.Minute), rotatedAt: ago(2 * time.Hour), retireAt: testNow}),
 		tokens: tokens{"x.y.z", "u.v.w"}, pairs: pairs, jwks: jwks{[]jwk{public}}, handled: "hash",
 	}

@@ -16,6 +16,8 @@ import (
 
 // held is what the operator's own Secrets hold, as far as the operator wrote it itself.
 type held struct {
+	// uid is the bridge's.
+	uid string
 	// stored is the bot's Secret as it was read.
 	stored stored
 	hmac   hmacKeys
@@ -65,10 +67,11 @@ type credentialsInput struct {
 	siteSecret string
 }
 
-// sighting begins what a rotation is judged by.
+// sighting begins what a rotation is judged by, in whole seconds, for no finer times are stored: a timer that rings at a
+// fraction of one would ring again and again until the second is over.
 func (in credentialsInput) sighting(overlap time.Duration) sighting {
 	return sighting{
-		now: in.now.UTC().Truncate(time.Second), overlap: overlap,
+		now: in.now.UTC().Truncate(time.Second), overlap: (overlap + time.Second - 1).Truncate(time.Second),
 		forced: strings.HasPrefix(in.rotateNow, v1alpha1.RotateForce),
 	}
 }
@@ -232,7 +235,7 @@ func (c *credentials) expire(now time.Time, token, format string) {
 
 // describe sets what the status tells, by what is held.
 func (c *credentials) describe(in credentialsInput, have held) {
-	c.hmac = have.hmac.status(rotateEvery(in.spec.Credentials.HMAC.Generate))
+	c.hmac = have.hmac.status(in.rotateEvery(in.spec.Credentials.HMAC.Generate))
 	c.jwt, c.handledRotateNow = nil, ""
 	if have.handled != "" && have.handled == rotateNowHash(in.rotateNow) {
 		c.handledRotateNow = truncate(in.rotateNow, maxNameBytes)
@@ -251,7 +254,7 @@ func (c *credentials) describe(in credentialsInput, have held) {
 		status.IssuedAt = new(metav1.NewTime(status.IssuedAt.Add(clockSkew)))
 	}
 	if spec.Generate != nil && have.pairs.current != "" {
-		status.Rotation = new(have.pairs.status(have.pairs.nextRotation(rotateEvery(spec.Generate))))
+		status.Rotation = new(have.pairs.status(have.pairs.nextRotation(in.rotateEvery(spec.Generate))))
 	}
 	c.jwt = &status
 }

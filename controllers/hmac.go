@@ -37,6 +37,10 @@ func loadHMAC(own, site stored, now time.Time, overlap time.Duration) hmacKeys {
 	keys.stagedAt, keys.publishedAt = own.time(annotationStagedAt), own.time(annotationPublishedAt)
 	keys.rotatedAt, keys.retireAt = own.time(annotationRotatedAt), own.time(annotationRetireAt)
 	keys.recover(site)
+	if keys.current != "" && keys.stagedAt.IsZero() {
+		// Of a key that was found again nobody knows how old it is: it is not due for that.
+		keys.stagedAt = now
+	}
 	if keys.next != "" && keys.publishedAt.IsZero() && bytes.Equal(site.data[v1alpha1.SiteHMACNext], keys.values[keys.next]) {
 		keys.publishedAt = now
 	}
@@ -52,7 +56,8 @@ func loadHMAC(own, site stored, now time.Time, overlap time.Duration) hmacKeys {
 }
 
 // recover fills slots that are empty, though they should not be, from the site's Secret. A current key is always needed; a
-// next key that the site has is to be accepted; a previous key is missed where its end is known.
+// next key is missed where one was published since the current one came into use, and a previous key where its end is
+// known. Whatever else the site's Secret has, it was left behind under a name that the spec had before, and is retired.
 func (k *hmacKeys) recover(site stored) {
 	lost := k.current == ""
 	for _, slot := range []struct {
@@ -61,7 +66,7 @@ func (k *hmacKeys) recover(site stored) {
 		missed bool
 	}{
 		{&k.current, v1alpha1.SiteHMACCurrent, lost},
-		{&k.next, v1alpha1.SiteHMACNext, true},
+		{&k.next, v1alpha1.SiteHMACNext, lost || k.publishedAt.After(k.rotatedAt)},
 		{&k.previous, v1alpha1.SiteHMACPrevious, lost || !k.retireAt.IsZero()},
 	} {
 		value := site.data[slot.file]
@@ -126,17 +131,18 @@ func (c *credentials) computeHMAC(in credentialsInput) {
 	keys.values = maps.Clone(keys.values)
 	s := in.sighting(in.hmacOverlap())
 	if ref := in.spec.Credentials.HMAC.SecretRef; ref != nil {
-		switch key, missing := in.secrets.value(*ref, "the HMAC key that the site signs with"); {
+		key, missing := in.secrets.value(*ref, "the HMAC key that the site signs with")
+		switch err := checkHMACKey(key); {
 		case missing != nil:
 			c.fail(missing)
-		case len(key) == 0:
-			c.fail(malformed(*ref, errors.New("is empty: it should hold the HMAC key that the site signs with")))
+		case err != nil:
+			c.fail(malformed(*ref, err))
 		default:
 			s.wanted = keys.add(key)
 		}
 	}
 	generate := in.spec.Credentials.HMAC.Generate
-	every := rotateEvery(generate)
+	every := in.rotateEvery(generate)
 	s.generates, s.asked = generate != nil, in.asked(in.have.stored)
 	s.due = every > 0 && !s.now.Before(keys.nextRotation(every))
 	s.seeHMAC(keys.rotation, in.bot)
@@ -158,9 +164,26 @@ func (c *credentials) computeHMAC(in credentialsInput) {
 	c.tellHMAC(in, did, before, after)
 }
 
+// maxKeyBytes bounds a key of the user's: the operator's Secrets hold it up to four times.
+const maxKeyBytes = 16 << 10
+
+// checkHMACKey finds what keeps a key, less one line break, from being handed on.
+func checkHMACKey(key []byte) error {
+	switch {
+	case len(key) == 0:
+		return errors.New("is empty: it should hold the HMAC key that the site signs with")
+	case len(key) > maxKeyBytes:
+		return errors.New("is longer than 16 KiB: store a key of 32 random bytes, as text")
+	case bytes.HasSuffix(key, []byte("\n")):
+		// Whoever reads it from a Secret of the operator's would leave out another one.
+		return errors.New("ends with more than one line break: store the key without any")
+	}
+	return nil
+}
+
 // seeHMAC notes what the bot says of the keys.
 func (s *sighting) seeHMAC(r rotation, bot keyReport) {
-	s.used, s.ready = bot.hmacUsed, slices.Contains(bot.accepts, r.next)
+	s.used, s.last, s.ready = bot.hmacUsed, bot.hmacLast, slices.Contains(bot.accepts, r.next)
 }
 
 // hmacOverlap is how long a key before stays accepted.
@@ -173,8 +196,9 @@ func (in credentialsInput) hmacOverlap() time.Duration {
 	return overlap
 }
 
-// rotateEvery is how long a generated key is used; zero for ever.
-func rotateEvery(g *v1alpha1.GenerateSpec) time.Duration {
+// rotateEvery is how long a generated key is used, in whole seconds; zero for ever. It is up to a tenth less than what the
+// spec says, by the bridge: those that are made together do not rotate together.
+func (in credentialsInput) rotateEvery(g *v1alpha1.GenerateSpec) time.Duration {
 	if g == nil || g.RotateEvery == "" {
 		return 0
 	}
@@ -182,7 +206,7 @@ func rotateEvery(g *v1alpha1.GenerateSpec) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return every
+	return (every - spread(in.have.uid, every/10)).Truncate(time.Second)
 }
 
 // hmacStatus is the keys by their ids.

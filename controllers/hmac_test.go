@@ -3,8 +3,10 @@
 package controllers
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,8 +53,12 @@ func TestLoadHMAC(t *testing.T) {
 			someKeys("a", "b", "", rotation{stagedAt: ago(time.Hour), publishedAt: ago(2 * time.Hour)})},
 		"what the site's Secret has not dropped yet stays where it is": {stored{true, bytesOf("hmac-current", "b", "hmac-previous", "a"), at(annotationRetireAt)}, site,
 			someKeys("b", "", "a", rotation{retireAt: ago(time.Hour)})},
-		"another writer took the next key, which the site has": {stored{true, bytesOf("hmac-current", "a"), nil}, site,
-			someKeys("a", "b", "", rotation{publishedAt: testNow})},
+		"another writer took the next key, which the site has": {stored{true, bytesOf("hmac-current", "a"), at(annotationStagedAt, annotationPublishedAt)}, site,
+			someKeys("a", "b", "", rotation{stagedAt: ago(time.Hour), publishedAt: ago(2 * time.Hour)})},
+		"the site's Secret was left behind when none was being rotated to": {stored{true, bytesOf("hmac-current", "c"), nil}, site,
+			someKeys("c", "", "", rotation{})},
+		"the site's Secret was left behind rotations ago": {stored{true, bytesOf("hmac-current", "c"), at(annotationRotatedAt, annotationPublishedAt)}, site,
+			someKeys("c", "", "", rotation{rotatedAt: ago(time.Hour), publishedAt: ago(2 * time.Hour)})},
 		"another writer took the previous key": {stored{true, bytesOf("hmac-current", "a", "hmac-next", "b"), at(annotationStagedAt, annotationPublishedAt, annotationRotatedAt, annotationRetireAt)}, site,
 			someKeys("a", "b", "z", rotation{stagedAt: ago(time.Hour), publishedAt: ago(2 * time.Hour), rotatedAt: ago(3 * time.Hour), retireAt: ago(4 * time.Hour)})},
 		"the bot's Secret is gone": {stored{}, site,
@@ -73,6 +79,10 @@ func TestLoadHMAC(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
+			if tc.want.current != "" && tc.want.stagedAt.IsZero() {
+				// Nobody knows how old it is.
+				tc.want.stagedAt = testNow
+			}
 			got := loadHMAC(tc.own, tc.site, testNow, testOverlap)
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(hmacKeys{}, rotation{})); diff != "" {
 				t.Errorf("keys (-want +got):\n%s", diff)
@@ -120,5 +130,88 @@ func TestNewHMACKey(t *testing.T) {
 	}
 	if len(seen) != 100 {
 		t.Errorf("100 keys are only %d", len(slices.Collect(maps.Keys(seen))))
+	}
+}
+
+// A bridge that is made anew goes on with its keys, and a Secret that was taken away is made again: neither is a reason for
+// another rotation.
+func TestKeysThatAreFoundAgainAreNotDue(t *testing.T) {
+	pair, err := newKeyPair("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := tokenInput(t, "", tokens{})
+	in.spec.Credentials.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{RotateEvery: "720h"}}
+	in.spec.Credentials.JWT = v1alpha1.JWTSpec{Generate: &v1alpha1.GenerateSpec{RotateEvery: "720h"}}
+	in.have.hmac = loadHMAC(stored{}, stored{exists: true, data: bytesOf("hmac-key", "a", "hmac-current", "a")}, testNow, testOverlap)
+	in.have.pairs = loadKeyPairs(stored{exists: true, data: map[string][]byte{signingCurrent: pair}}, tokens{}, testNow)
+	c := computeCredentials(in)
+	for what, r := range map[string]rotation{"HMAC": c.hold.hmac.rotation, "signing": c.hold.pairs.rotation} {
+		if r.phase() != v1alpha1.RotationStable || r.next != "" {
+			t.Errorf("the %s key that was found again is rotated: %+v", what, r)
+		}
+	}
+	for what, s := range map[string]*v1alpha1.RotationStatus{"HMAC": &c.hmac.RotationStatus, "signing": c.jwt.Rotation} {
+		if next := s.NextRotation; next == nil || next.Time.Before(testNow.Add(648*time.Hour)) {
+			t.Errorf("the next rotation of the %s key is to be at %v", what, next)
+		}
+	}
+}
+
+// Keys are rotated no later than rotateEvery says, no more than a tenth of it earlier, and those of many bridges not at
+// once; those of one bridge always after the same time, of whole seconds.
+func TestRotationsAreSpread(t *testing.T) {
+	times := map[time.Duration]bool{}
+	for i := range 50 {
+		in := credentialsInput{have: held{uid: fmt.Sprintf("5ad1c06c-%04d", i)}}
+		every := in.rotateEvery(&v1alpha1.GenerateSpec{RotateEvery: "720h"})
+		if every > 720*time.Hour || every < 648*time.Hour || every%time.Second != 0 {
+			t.Errorf("it rotates every %s", every)
+		}
+		if again := in.rotateEvery(&v1alpha1.GenerateSpec{RotateEvery: "720h"}); again != every {
+			t.Errorf("it rotates every %s, and then every %s", every, again)
+		}
+		times[every] = true
+	}
+	if len(times) < 45 {
+		t.Errorf("50 bridges rotate after only %d times", len(times))
+	}
+	if every := (credentialsInput{}).rotateEvery(&v1alpha1.GenerateSpec{}); every != 0 {
+		t.Errorf("what never rotates does every %s", every)
+	}
+}
+
+// A key that could not be handed on as it is, is refused, and the one before stays.
+func TestHMACKeysRefused(t *testing.T) {
+	tests := map[string]struct{ value, want string }{
+		"one line break":   {"key\n", ""},
+		"two line breaks":  {"key\n\n", `Secret "site": the value of "hmac" ends with more than one line break: store the key without any`},
+		"nothing":          {"\n", `Secret "site": the value of "hmac" is empty: it should hold the HMAC key that the site signs with`},
+		"16 KiB":           {strings.Repeat("k", 16<<10), ""},
+		"more than 16 KiB": {strings.Repeat("k", 16<<10+1), `Secret "site": the value of "hmac" is longer than 16 KiB: store a key of 32 random bytes, as text`},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := tokenInput(t, "jwt", tokens{})
+			in.have.hmac = someKeys("before", "", "", rotation{stagedAt: testNow})
+			in.secrets["site"].Data["hmac"] = []byte(tc.value)
+			var c credentials
+			c.computeHMAC(in)
+			said := ""
+			if p := c.problem(); p != nil {
+				said = p.message
+			}
+			if said != tc.want {
+				t.Errorf("it says %q, want %q", said, tc.want)
+			}
+			if staged := c.hold.hmac.next != ""; staged != (tc.want == "") || c.hold.hmac.current != v1alpha1.KeyID([]byte("before")) {
+				t.Errorf("the keys are %+v", c.hold.hmac.rotation)
+			}
+			for id, key := range c.hold.hmac.values {
+				if v1alpha1.KeyID(v1alpha1.CredentialValue(key)) != id {
+					t.Errorf("who reads key %s from a Secret of the operator's takes it for another one", id)
+				}
+			}
+		})
 	}
 }

@@ -62,6 +62,7 @@ func (r *Reconciler) tryCredentials(ctx context.Context, o *observation, remembe
 		o.creds.events = nil
 		return nil
 	}
+	isNew := secrets[v1alpha1.BotName(b.Name)] == nil
 	changed, err := r.storeSecrets(ctx, b, &o.creds, secrets)
 	o.applied = outcome{changed: changed, err: err}
 	if err != nil {
@@ -69,8 +70,9 @@ func (r *Reconciler) tryCredentials(ctx context.Context, o *observation, remembe
 		o.creds.describe(in, in.have)
 		return nil
 	}
-	if live := liveVersions(b, names, secrets); !changed && live == inputs {
-		remembered.inputs, remembered.creds = inputs, o.creds
+	live := liveVersions(b, names, secrets)
+	if settled := !changed && live == inputs; settled || isNew && o.creds.isStable() {
+		remembered.inputs, remembered.creds = live, o.creds
 		remembered.creds.hold, remembered.creds.events = held{}, nil
 	}
 	return nil
@@ -84,6 +86,7 @@ func (r *Reconciler) bridgeInForce(ctx context.Context, o *observation, remember
 		return o.bridge, nil
 	}
 	if known := remembered.inForce; known != nil && known.UID == o.bridge.UID && known.Generation == o.bridge.Generation {
+		known.Annotations = o.bridge.Annotations
 		return known, nil
 	}
 	var config corev1.ConfigMap
@@ -136,6 +139,11 @@ func (r *recall) holds(o *observation) bool {
 	return !c.hmacWatch.hmac(o.keys, o.now).moves() && !c.jwtWatch.jwt(o.keys, o.now).moves()
 }
 
+// isStable is whether no rotation runs: what was written is what would be written again.
+func (c *credentials) isStable() bool {
+	return c.hmacWatch.phase() == v1alpha1.RotationStable && c.jwtWatch.phase() == v1alpha1.RotationStable
+}
+
 // look judges remembered rotations by the bot's report.
 func (c *credentials) look(o *observation) {
 	c.hmacWatch, c.jwtWatch = c.hmacWatch.hmac(o.keys, o.now), c.jwtWatch.jwt(o.keys, o.now)
@@ -150,7 +158,7 @@ func (r *Reconciler) keyMaker() keyMaker {
 }
 
 // storeSecrets writes the operator's Secrets that are not what they should be, one after the other, until one fails: each
-// depends on those before it. The events of what is so now are left in c.
+// depends on those before it. The events of what is so now are left in c, the metadata of what was written in secrets.
 func (r *Reconciler) storeSecrets(ctx context.Context, b *v1alpha1.FeedbackBridge, c *credentials, secrets secretSet) (bool, error) {
 	writes, err := c.writes(b)
 	if err != nil {
@@ -159,13 +167,15 @@ func (r *Reconciler) storeSecrets(ctx context.Context, b *v1alpha1.FeedbackBridg
 	anyChanged := false
 	c.events, c.signingEvents, c.siteEvents = nil, nil, nil
 	for _, w := range writes {
-		changed, err := r.storeSecret(ctx, b.Name, secrets[*w.desired.Name], w)
+		name := *w.desired.Name
+		written, err := r.storeSecret(ctx, b.Name, secrets[name], w)
 		if err != nil {
 			return anyChanged, err
 		}
-		if changed {
+		if written != nil {
 			anyChanged = true
 			c.events = append(c.events, w.events...)
+			secrets[name] = &corev1.Secret{ObjectMeta: written.ObjectMeta}
 		}
 	}
 	return anyChanged, nil

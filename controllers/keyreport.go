@@ -14,8 +14,10 @@ type keyReport struct {
 	accepts []string
 	// hmacUsed is when the site last signed with which HMAC key.
 	hmacUsed map[string]time.Time
-	// jwtUsed is when the bot connected by a token of which signing key, one at most; of a connection that was lost, only
-	// that it was after the bot's start.
+	// hmacLast is the key that the site signed with last.
+	hmacLast string
+	// jwtUsed is when the site last accepted a token of which signing key, one at most. A bot of the version before does not
+	// say when: it was after its start.
 	jwtUsed map[string]time.Time
 }
 
@@ -39,7 +41,7 @@ func keyReportOf(h health, heard, now time.Time) keyReport {
 	if h.fresh {
 		k.accepts = r.HMACKeyIDs
 	}
-	k.hmacUsed = make(map[string]time.Time, len(r.HMACKeysUsed)+1)
+	k.hmacLast, k.hmacUsed = r.SiteKeyID, make(map[string]time.Time, len(r.HMACKeysUsed)+1)
 	if r.SiteKeyID != "" {
 		k.hmacUsed[r.SiteKeyID] = byOurClock(r.StartedAt.Time)
 	}
@@ -51,11 +53,11 @@ func keyReportOf(h health, heard, now time.Time) keyReport {
 		k.hmacUsed[use.ID] = byOurClock(last)
 	}
 	if r.JWTKeyID != "" {
-		since := r.StartedAt.Time
-		if r.Site.OK {
-			since = r.Site.Since.Time
+		accepted := r.StartedAt.Time
+		if r.JWTAcceptedAt != nil {
+			accepted = r.JWTAcceptedAt.Time
 		}
-		k.jwtUsed = map[string]time.Time{r.JWTKeyID: byOurClock(since)}
+		k.jwtUsed = map[string]time.Time{r.JWTKeyID: byOurClock(accepted)}
 	}
 	return k
 }
@@ -110,7 +112,7 @@ func (c *credentials) findOverdue() {
 		c.overdue = problemf(v1alpha1.ReasonSiteKeyNotAdopted,
 			"The site has had HMAC key %s since %s and goes on signing with %s, which stays accepted: let the site load the new key "+
 				"from %s, and restart it if it reads the key only when it starts",
-			w.next, rfc3339(w.publishedAt), w.current, c.source.hmac)
+			w.next, rfc3339(w.publishedAt), w.lingering(w.seen), c.source.hmac)
 		return
 	}
 	if w := c.jwtWatch; w.rotation.overdue(w.seen) {

@@ -178,7 +178,9 @@ func (w *keyWorld) report() {
 	w.clock.advance(time.Second)
 	now := w.clock.Now()
 	report := goodReport(now)
-	report.Site.Since, report.JWTKeyID = metav1.NewTime(w.since), w.connected
+	if report.JWTKeyID = w.connected; w.connected != "" {
+		report.JWTAcceptedAt = new(metav1.NewTime(w.since))
+	}
 	for id := range idsIn(w.loaded) {
 		report.HMACKeyIDs = append(report.HMACKeyIDs, id)
 		if at, ok := w.used[id]; ok {

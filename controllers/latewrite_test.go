@@ -21,8 +21,8 @@ func TestLateWritesOfFirstKeys(t *testing.T) {
 		hold := held{hmac: someKeys(key, "", "", rotation{})}
 		return secretWrite{desired: buildSecret(bridge, hold), random: true}
 	}
-	if changed, err := h.operator.storeSecret(h.ctx, "shop", nil, write("one key")); err != nil || !changed {
-		t.Fatalf("the first write: changed %t, %v", changed, err)
+	if written, err := h.operator.storeSecret(h.ctx, "shop", nil, write("one key")); err != nil || written == nil {
+		t.Fatalf("the first write: wrote %v, %v", written, err)
 	}
 	_, err := h.operator.storeSecret(h.ctx, "shop", nil, write("another key"))
 	if !apierrors.IsConflict(err) || !isPassing(err) {
@@ -41,8 +41,8 @@ func TestLateWritesOfFirstKeys(t *testing.T) {
 	if len(claimed.Data) > 0 || len(claimed.OwnerReferences) != 1 || !isOfBridge(claimed, "other") {
 		t.Errorf("the claim is %+v", claimed)
 	}
-	if changed, err := h.operator.storeSecret(h.ctx, "other", claimed, secretWrite{desired: desired, random: true}); err != nil || !changed {
-		t.Errorf("filling the claim: changed %t, %v", changed, err)
+	if written, err := h.operator.storeSecret(h.ctx, "other", claimed, secretWrite{desired: desired, random: true}); err != nil || written == nil {
+		t.Errorf("filling the claim: wrote %v, %v", written, err)
 	}
 	state, err := storedIn(h.held("other"), "other")
 	h.must(err)

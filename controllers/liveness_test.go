@@ -118,6 +118,7 @@ func TestMetrics(t *testing.T) {
 		"feedbackbridge_tickets_pending": 1, "feedbackbridge_tickets_received_total": 7, "feedbackbridge_tickets_posted_total": 5,
 		"feedbackbridge_tickets_failed_total": 1, "feedbackbridge_site_reconnects_total": 3, "feedbackbridge_frames_refused_total": 4,
 		"feedbackbridge_rotation_overdue":             0,
+		"feedbackbridge_bot_start_timestamp_seconds":  float64(report.StartedAt.Unix()),
 		"feedbackbridge_heartbeat_timestamp_seconds":  float64(h.clock.Now().Unix()),
 		"feedbackbridge_jwt_expiry_timestamp_seconds": float64(h.clock.Now().Add(24 * time.Hour).Unix()),
 	}

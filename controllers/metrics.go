@@ -35,6 +35,7 @@ var (
 	descFailed      = bridgeDesc("tickets_failed_total", "Tickets that Telegram refused for good.")
 	descRefused     = bridgeDesc("frames_refused_total", "Frames of the site that the bot refused since it started.", "reason")
 	descReconnects  = bridgeDesc("site_reconnects_total", "Connections to the site made again since the bot started.")
+	descStart       = bridgeDesc("bot_start_timestamp_seconds", "When the bot's process started, in Unix seconds.")
 	descHeartbeat   = bridgeDesc("heartbeat_timestamp_seconds", "When the bot last renewed its Lease, in Unix seconds.")
 	descTokenExpiry = bridgeDesc("jwt_expiry_timestamp_seconds", "When the token for the site expires, in Unix seconds.")
 	descOverdue     = bridgeDesc("rotation_overdue", "Whether the site goes on using a key that it should have replaced (1) or not (0).")
@@ -54,7 +55,7 @@ type Collector struct {
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descSuspended, descSite, descTelegram, descPending, descReceived, descPosted, descFailed,
-		descRefused, descReconnects, descHeartbeat, descTokenExpiry, descOverdue, descPhase, descNext,
+		descRefused, descReconnects, descStart, descHeartbeat, descTokenExpiry, descOverdue, descPhase, descNext,
 	} {
 		ch <- d
 	}
@@ -113,6 +114,9 @@ func collectBridge(ch chan<- prometheus.Metric, b *v1alpha1.FeedbackBridge, h he
 	}
 	if h.report == nil {
 		return
+	}
+	if !h.report.StartedAt.IsZero() {
+		gauge(descStart, float64(h.report.StartedAt.Unix()))
 	}
 	gauge(descPending, float64(h.report.Tickets.Pending))
 	for d, n := range map[*prometheus.Desc]int64{

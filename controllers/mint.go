@@ -110,8 +110,8 @@ func (s tokenSpec) describes(c jwt.RegisteredClaims) bool {
 		c.NotBefore != nil && c.ExpiresAt != nil && c.ExpiresAt.Sub(c.NotBefore.Time) == clockSkew+s.ttl.Truncate(time.Second)
 }
 
-// spread is a duration in [0, limit) that depends on the token alone, so that tokens minted together are not renewed
-// together and the same token always has the same renewal time.
+// spread is a duration in [0, limit) that depends on the id alone: what began together, tokens that were minted or bridges
+// that were made, is not renewed together, and the same one always at the same time.
 func spread(id string, limit time.Duration) time.Duration {
 	h := fnv.New32a()
 	h.Write([]byte(id))

@@ -132,6 +132,7 @@ func TestSigningKeysRefused(t *testing.T) {
 		"RSA for EdDSA":     {v1alpha1.JWTAlgorithmEdDSA, pkcs8(t, newRSA(t, 2048)), "holds an RSA key, which cannot sign EdDSA: set algorithm: RS256, or store another key"},
 		"Ed25519 for ES256": {v1alpha1.JWTAlgorithmES256, pkcs8(t, newEd25519(t)), "holds an Ed25519 key, which cannot sign ES256: set algorithm: EdDSA, or store another key"},
 		"P-384":             {v1alpha1.JWTAlgorithmES256, pkcs8(t, newEC(t, elliptic.P384())), "holds a key on the curve P-384: ES256 needs P-256"},
+		"too long":          {v1alpha1.JWTAlgorithmHS256, make([]byte, 16<<10+1), "is longer than 16 KiB: no key that sites can check tokens with is"},
 		"a short RSA key":   {v1alpha1.JWTAlgorithmRS256, pkcs8(t, newRSA(t, 1024)), "holds an RSA key of 1024 bits: RS256 needs 2048"},
 	}
 	for name, tc := range tests {

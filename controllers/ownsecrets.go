@@ -14,7 +14,7 @@ import (
 
 // loadHeld reads what the operator's own Secrets of a bridge hold.
 func loadHeld(b *v1alpha1.FeedbackBridge, secrets secretSet, in credentialsInput) (held, error) {
-	var h held
+	h := held{uid: string(b.UID)}
 	var site, signing stored
 	for name, into := range map[string]*stored{
 		v1alpha1.BotName(b.Name): &h.stored, b.SiteSecretName(): &site, v1alpha1.SigningSecretName(b.Name): &signing,
@@ -25,11 +25,12 @@ func loadHeld(b *v1alpha1.FeedbackBridge, secrets secretSet, in credentialsInput
 		}
 	}
 	h.handled = h.stored.annotations[annotationHandledRotateNow]
-	h.hmac = loadHMAC(h.stored, site, in.now.UTC().Truncate(time.Second), in.hmacOverlap())
+	now := in.now.UTC().Truncate(time.Second)
+	h.hmac = loadHMAC(h.stored, site, now, in.hmacOverlap())
 	h.tokens = tokens{string(h.stored.data[v1alpha1.FileJWT]), string(h.stored.data[v1alpha1.FileJWTPrevious])}
 	h.jwks = parseJWKS(site.data[v1alpha1.SiteJWKS])
 	if in.spec.Credentials.JWT.Generate != nil {
-		h.pairs = loadKeyPairs(signing, h.tokens)
+		h.pairs = loadKeyPairs(signing, h.tokens, now)
 	}
 	return h, nil
 }

@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -119,6 +120,38 @@ func TestASettledBridgeCostsNoWrite(t *testing.T) {
 				t.Errorf("20 reconciles of a settled bridge by an operator without memory wrote %v", w)
 			}
 		})
+	}
+}
+
+// The Secrets of a new bridge are read when its own are made, and not again to find them so.
+func TestTheSecretsOfANewBridgeAreReadOnce(t *testing.T) {
+	h := newHarness(t)
+	h.createSecrets()
+	h.must(h.client.Create(h.ctx, h.goodBridge("shop")))
+	h.start()
+	request := ctrl.Request{NamespacedName: h.key("shop")}
+	var own metav1.PartialObjectMetadata
+	own.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	h.eventually("the cache has the bridge", func() error {
+		return h.operator.Get(h.ctx, h.key("shop"), &v1alpha1.FeedbackBridge{})
+	})
+	if _, err := h.operator.Reconcile(h.ctx, request); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("the cache has the bot's Secret", func() error {
+		return h.operator.Get(h.ctx, h.key(v1alpha1.BotName("shop")), &own)
+	})
+	h.reconcileUntilQuiet(request)
+	reads := map[string]int{}
+	for _, r := range h.server.requests(t, h.namespace) {
+		if r.resource == "secrets" && r.verb == "get" {
+			reads[r.name]++
+		}
+	}
+	for _, name := range secretNames(h.bridge("shop")) {
+		if reads[name] != 1 {
+			t.Errorf("Secret %s was read %d times", name, reads[name])
+		}
 	}
 }
 

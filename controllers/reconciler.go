@@ -179,7 +179,11 @@ func (o *observation) result(due time.Time) (ctrl.Result, error) {
 	if o.applied.err != nil && !isTerminal(o.applied.err) {
 		return ctrl.Result{}, o.applied.err
 	}
-	next := earliest(earliest(due, o.creds.nextChange), o.readyHeldUntil())
+	next := earliest(due, o.readyHeldUntil())
+	if o.applied.err == nil {
+		// Else what is due may be what was refused.
+		next = earliest(next, o.creds.nextChange)
+	}
 	if o.health.fresh {
 		next = earliest(next, o.health.staleAt)
 	}

@@ -41,8 +41,9 @@ type sighting struct {
 	due, asked, forced bool
 	// ready is whether next may be used: the bot accepts it, or the site can check tokens that are signed with it.
 	ready bool
-	// used is when each key was last used by the site, by the operator's clock.
+	// used is when each key was last used by the site, by the operator's clock, and last the one that was used last.
 	used map[string]time.Time
+	last string
 }
 
 // step is what advance did.
@@ -127,7 +128,7 @@ func (r rotation) advance(s sighting) (rotation, step) {
 		return r, stepPublished
 	case r.previous != "":
 		return r.retire(s)
-	case r.phase() == v1alpha1.RotationPublished && !s.used[r.next].IsZero():
+	case r.phase() == v1alpha1.RotationPublished && r.begun(s):
 		return r.adopt(s), stepAdopted
 	default:
 		return r, stepNone
@@ -204,11 +205,27 @@ func (r rotation) retire(s sighting) (rotation, step) {
 	}
 }
 
-// overdue is whether the site goes on with the current key although it had the next one for the whole overlap. A site
-// that is idle is not overdue, nor one that has begun to use the next key.
+// begun is whether the site uses the next key. A user may go back to a key that was in use before: its old uses say
+// nothing. Reported times are of whole seconds.
+func (r rotation) begun(s sighting) bool {
+	at, ok := s.used[r.next]
+	return r.next != "" && (s.last == r.next || ok && !at.Before(r.stagedAt.Add(-time.Second)))
+}
+
+// overdue is whether the site goes on with another key although it had the next one for the whole overlap. A site that is
+// idle is not overdue, nor one that has begun to use the next key.
 func (r rotation) overdue(s sighting) bool {
 	return r.phase() == v1alpha1.RotationPublished && !s.now.Before(r.publishedAt.Add(s.overlap)) &&
-		s.used[r.current].After(r.publishedAt.Add(time.Second)) && s.used[r.next].IsZero()
+		s.used[r.lingering(s)].After(r.publishedAt.Add(time.Second)) && !r.begun(s)
+}
+
+// lingering is the key that the site goes on with while it does not use the next one: the current one, or one that was to
+// follow and was given up.
+func (r rotation) lingering(s sighting) string {
+	if r.previous != "" && s.used[r.previous].After(s.used[r.current]) {
+		return r.previous
+	}
+	return r.current
 }
 
 // nextChange is when time alone can take the rotation on, or make it overdue; zero for never.

@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +98,9 @@ func TestRotationSteps(t *testing.T) {
 			stagedAt: ago(2 * time.Hour), publishedAt: ago(time.Hour), rotatedAt: testNow, retireAt: inOverlap}},
 		"Published, long overdue: the site uses it": {published(1000 * time.Hour), generated(usedAt("B", time.Second)), stepAdopted, rotation{current: "B", previous: "A",
 			stagedAt: ago(1001 * time.Hour), publishedAt: ago(1000 * time.Hour), rotatedAt: testNow, retireAt: inOverlap}},
+		"Published, a key from before: its old uses say nothing": {published(time.Hour), generated(usedAt("B", 3*time.Hour)), stepNone, published(time.Hour)},
+		"Published, a key from before: the site signed with it last": {published(time.Hour), generated(func(s *sighting) { s.used["B"], s.last = ago(3*time.Hour), "B" }),
+			stepAdopted, rotation{current: "B", previous: "A", stagedAt: ago(2 * time.Hour), publishedAt: ago(time.Hour), rotatedAt: testNow, retireAt: inOverlap}},
 		"Published: the user goes back": {published(time.Hour), users("A"), stepReturned,
 			rotation{current: "A", previous: "B", stagedAt: ago(2 * time.Hour), retireAt: inOverlap}},
 
@@ -134,6 +138,9 @@ func TestRotationSteps(t *testing.T) {
 		})
 	}
 }
+
+// with3 is a rotation with a key that was to follow, and was given up.
+func with3(r rotation) rotation { r.previous, r.retireAt = "Z", testNow.Add(testOverlap); return r }
 
 func with2(s sighting, change func(*sighting)) sighting { change(&s); return s }
 
@@ -255,6 +262,8 @@ func TestOverdue(t *testing.T) {
 		"the site is idle":               {published(25 * time.Hour), map[string]time.Time{"A": ago(26 * time.Hour)}, false},
 		"nothing is known of the site":   {published(25 * time.Hour), nil, false},
 		"some of the site has moved on":  {published(25 * time.Hour), map[string]time.Time{"A": ago(time.Minute), "B": ago(time.Minute)}, false},
+		"it used the key once, long ago": {published(25 * time.Hour), map[string]time.Time{"A": ago(time.Minute), "B": ago(30 * time.Hour)}, true},
+		"it goes on with one given up":   {with3(published(25 * time.Hour)), map[string]time.Time{"A": ago(30 * time.Hour), "Z": ago(time.Minute)}, true},
 		"it was never published":         {staged(), map[string]time.Time{"A": ago(time.Minute)}, false},
 		"there is nothing to be adopted": {adopted(25 * time.Hour), map[string]time.Time{"A": ago(time.Minute)}, false},
 	}
@@ -295,5 +304,31 @@ func TestRotationTimers(t *testing.T) {
 	}
 	if got := adopted(time.Hour).nextRotation(time.Minute); !got.Equal(ago(time.Hour).Add(testOverlap)) {
 		t.Errorf("the next rotation is at %s, before the key before is retired", got)
+	}
+}
+
+// Who is refused a rotation is told what helps, and force only where it does.
+func TestRefusalsSayWhatHelps(t *testing.T) {
+	three := with3(published(time.Hour))
+	tests := map[string]struct {
+		r    rotation
+		want string
+	}{
+		"Published": {published(time.Hour), "until the site has been seen to use B and, after that, for the overlap: set " +
+			`feedbackbridge.dev/rotate-now to a new value after that, or to one that begins with "force"`},
+		"Adopted": {adopted(time.Hour), "until 2026-03-02T11:00:00Z: set feedbackbridge.dev/rotate-now to a new value after that, or to one that begins with \"force\""},
+		"three keys": {three, "until the site has been seen to use B and, after that, for the overlap: set feedbackbridge.dev/rotate-now to a new value " +
+			`after that; "force" does not help before 2026-03-02T12:00:00Z, as long as Z is accepted too`},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if note := refused("HMAC key", tc.r).note; !strings.HasSuffix(note, tc.want) {
+				t.Errorf("it says %q, want %q at the end", note, tc.want)
+			}
+			_, did := tc.r.advance(sighting{now: testNow, overlap: testOverlap, generates: true, asked: true, forced: true})
+			if helps := did == stepStaged; helps == strings.Contains(tc.want, "does not help") {
+				t.Errorf("force does step %d", did)
+			}
+		})
 	}
 }

@@ -118,7 +118,11 @@ func refused(what string, r rotation) event {
 	if r.phase() == v1alpha1.RotationAdopted {
 		until = "until " + rfc3339(r.retireAt)
 	}
+	force := fmt.Sprintf(", or to one that begins with %q", v1alpha1.RotateForce)
+	if !r.hasRoom() {
+		force = fmt.Sprintf("; %q does not help before %s, as long as %s is accepted too", v1alpha1.RotateForce, rfc3339(r.retireAt), r.previous)
+	}
 	return event{corev1.EventTypeWarning, eventRotationRefused, "Reconcile", fmt.Sprintf(
-		"No other %s is made while a rotation runs (%s), %s: set %s to a new value after that, or to one that begins with %q",
-		what, r.phase(), until, v1alpha1.AnnotationRotateNow, v1alpha1.RotateForce)}
+		"No other %s is made while a rotation runs (%s), %s: set %s to a new value after that%s",
+		what, r.phase(), until, v1alpha1.AnnotationRotateNow, force)}
 }

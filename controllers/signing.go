@@ -92,7 +92,7 @@ type keyPairs struct {
 }
 
 // loadKeyPairs reads the signing Secret, and the bot's for the token that the previous key signed.
-func loadKeyPairs(signing stored, held tokens) keyPairs {
+func loadKeyPairs(signing stored, held tokens, now time.Time) keyPairs {
 	p := keyPairs{
 		pems: map[string][]byte{}, keys: map[string]signingKey{},
 		stored: signing, handled: signing.annotations[annotationHandledRotateNow],
@@ -104,6 +104,9 @@ func loadKeyPairs(signing stored, held tokens) keyPairs {
 	p.stagedAt, p.rotatedAt = signing.time(annotationSigningStagedAt), signing.time(annotationSigningRotatedAt)
 	if p.current != "" {
 		p.publishedAt = signing.time(annotationSigningPublishedAt)
+		if p.stagedAt.IsZero() {
+			p.stagedAt = now
+		}
 	}
 	if id, end := aboutToken(held.previous); !p.has(id) {
 		p.previous, p.retireAt = id, end
@@ -173,9 +176,9 @@ func (p keyPairs) clone() keyPairs {
 
 // seeJWT notes by which key the bot connected. A previous key's end is fixed: that of the last token that it signed.
 func (s *sighting) seeJWT(r rotation, bot keyReport) {
-	s.used = nil
-	if _, old := bot.jwtUsed[r.previous]; !old {
-		s.used = bot.jwtUsed
+	s.used, s.last = nil, ""
+	if last := bot.acceptedJWTKey(); last != r.previous {
+		s.used, s.last = bot.jwtUsed, last
 	}
 }
 
@@ -187,7 +190,7 @@ func (c *credentials) computeKeyPairs(in credentialsInput, spec tokenSpec) keyPa
 	if algorithm == "" {
 		algorithm = v1alpha1.JWTAlgorithmES256
 	}
-	every := rotateEvery(jwt.Generate)
+	every := in.rotateEvery(jwt.Generate)
 	s := in.sighting(spec.ttl)
 	s.generates, s.asked = true, in.asked(pairs.stored)
 	s.due = every > 0 && !s.now.Before(pairs.nextRotation(every))

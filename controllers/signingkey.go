@@ -38,6 +38,9 @@ func parseSigningKey(algorithm v1alpha1.JWTAlgorithm, value []byte) (signingKey,
 	if len(value) == 0 {
 		return signingKey{}, errors.New("is empty")
 	}
+	if len(value) > maxKeyBytes {
+		return signingKey{}, errors.New("is longer than 16 KiB: no key that sites can check tokens with is")
+	}
 	if algorithm == "" || algorithm == v1alpha1.JWTAlgorithmHS256 {
 		return signingKey{
 			method: jwt.SigningMethodHS256, sign: value, verify: value,

@@ -109,6 +109,8 @@ func TestResult(t *testing.T) {
 			o.applied.err = invalidError()
 			o.health = health{}
 			o.deployment = nil
+			// What was due was refused, and is due still.
+			o.creds.nextChange = testNow.Add(-time.Hour)
 		},
 			time.Time{}, retryTerminal + timerSlack, false},
 		"by the queue's back-off after an error": {func(t *testing.T, o *observation) { o.applied.err = errors.New("etcd") }, time.Time{}, 0, true},

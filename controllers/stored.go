@@ -90,34 +90,36 @@ type secretWrite struct {
 	events []event
 }
 
-// storeSecret writes a Secret when it is not what it should be. have is it as the API server has it, or nil. Should it have
-// changed since, the write is refused: two operators, of which one was thought dead, must not undo each other's keys.
-func (r *Reconciler) storeSecret(ctx context.Context, bridge string, have *corev1.Secret, w secretWrite) (bool, error) {
+// storeSecret writes a Secret when it is not what it should be, and returns what it is called then; nil where there was
+// nothing to write. have is it as the API server has it, or nil. Should it have changed since, the write is refused: two
+// operators, of which one was thought dead, must not undo each other's keys.
+func (r *Reconciler) storeSecret(
+	ctx context.Context, bridge string, have *corev1.Secret, w secretWrite,
+) (written *metav1.PartialObjectMetadata, err error) {
 	desired := w.desired
 	if have == nil && !w.random {
-		return true, r.cluster().apply(ctx, "Secret "+*desired.Name, desired)
+		return r.cluster().apply(ctx, "Secret "+*desired.Name, desired)
 	}
 	if have == nil {
-		var err error
 		if have, err = r.claimSecret(ctx, desired); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	if !isOfBridge(have, bridge) {
-		return false, fmt.Errorf("apply Secret %s: %w", have.Name, errForeign)
+		return nil, fmt.Errorf("apply Secret %s: %w", have.Name, errForeign)
 	}
 	if err := r.dropSlippedIn(ctx, have, desired); err != nil {
-		return false, err
+		return nil, err
 	}
 	settled, err := isSettled(have, desired, corev1ac.ExtractSecret)
 	if err != nil || settled {
-		return false, err
+		return nil, err
 	}
 	meta := *desired.ObjectMetaApplyConfiguration
 	versioned := *desired
 	versioned.ObjectMetaApplyConfiguration = &meta
 	versioned.WithResourceVersion(have.ResourceVersion)
-	return true, r.cluster().apply(ctx, "Secret "+have.Name, &versioned)
+	return r.cluster().apply(ctx, "Secret "+have.Name, &versioned)
 }
 
 // claimSecret makes a Secret that does not exist, without what it is to hold. An apply of the whole, held up on its way,

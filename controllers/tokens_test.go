@@ -165,21 +165,25 @@ func TestKeyReportOf(t *testing.T) {
 			h := health{fresh: true, heartbeat: testNow.Add(ahead - 10*time.Second), report: &v1alpha1.BotReport{
 				StartedAt: at(5 * time.Hour), SiteKeyID: "c", HMACKeyIDs: []string{"a", "b"},
 				HMACKeysUsed: []v1alpha1.KeyUse{{ID: "a", First: at(2 * time.Hour), Last: at(time.Hour)}, {ID: "b", First: at(time.Minute)}},
-				JWTKeyID:     "k", Site: v1alpha1.PeerReport{OK: true, Since: at(3 * time.Hour)},
+				JWTKeyID:     "k", JWTAcceptedAt: new(at(3 * time.Hour)), Site: v1alpha1.PeerReport{OK: true, Since: at(time.Minute)},
 			}}
 			got := keyReportOf(h, testNow.Add(-10*time.Second), testNow)
 			want := keyReport{
 				accepts:  []string{"a", "b"},
 				hmacUsed: map[string]time.Time{"a": ago(time.Hour), "b": ago(time.Minute), "c": ago(5 * time.Hour)},
+				hmacLast: "c",
 				jwtUsed:  map[string]time.Time{"k": ago(3 * time.Hour)},
 			}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(keyReport{})); diff != "" {
 				t.Errorf("keys (-want +got):\n%s", diff)
 			}
-			h.fresh, h.report.Site.OK = false, false
-			got = keyReportOf(h, testNow.Add(-10*time.Second), testNow)
-			if got.accepts != nil || !got.jwtUsed["k"].Equal(ago(5*time.Hour)) {
+			h.fresh = false
+			if got := keyReportOf(h, testNow.Add(-10*time.Second), testNow); got.accepts != nil || !got.jwtUsed["k"].Equal(ago(3*time.Hour)) {
 				t.Errorf("a bot that is not heard says %+v", got)
+			}
+			h.report.JWTAcceptedAt = nil
+			if got := keyReportOf(h, testNow.Add(-10*time.Second), testNow); !got.jwtUsed["k"].Equal(ago(5 * time.Hour)) {
+				t.Errorf("a bot that does not tell when the site accepted its token says %+v", got)
 			}
 		})
 	}

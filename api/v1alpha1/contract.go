@@ -89,6 +89,9 @@ type BotReport struct {
 	HMACKeysUsed []KeyUse `json:"hmacKeysUsed,omitempty"`
 	// JWTKeyID is the kid of the token that the site accepted when the bot last connected; empty where it has none.
 	JWTKeyID string `json:"jwtKeyID,omitempty"`
+	// JWTAcceptedAt is when the site last accepted a token: that of JWTKeyID. It moves with every connection, and is reported
+	// with the counters.
+	JWTAcceptedAt *metav1.Time `json:"jwtAcceptedAt,omitempty"`
 	// Refusing is there while the site's frames are refused: since the last one that was accepted.
 	Refusing *RefusalReport `json:"refusing,omitempty"`
 	// HMACKeyIDs are the ids of the keys that the bot accepts, the current one first.

@@ -190,7 +190,8 @@ type CredentialsSpec struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.rotateEvery) || (duration(self.rotateEvery) >= duration('1m') && duration(self.rotateEvery) <= duration('87600h'))",message="rotateEvery must be between 1m and 87600h"
 type GenerateSpec struct {
-	// rotateEvery is how long a key is used; without it, keys change only by the rotate-now annotation.
+	// rotateEvery is how long a key is used, or up to a tenth less, so that not all bridges rotate at once; without it, keys
+	// change only by the rotate-now annotation.
 	// +optional
 	RotateEvery Duration `json:"rotateEvery,omitempty"`
 }
@@ -275,7 +276,8 @@ type HMACSpec struct {
 	Generate *GenerateSpec `json:"generate,omitempty"`
 
 	// overlap is how long the key before stays accepted after the site last used it, and how long the site may take to
-	// move over before the bridge's RotationOverdue says so; 24h unless given.
+	// move over before the bridge's RotationOverdue says so; 24h unless given. Uses are known to half a minute: a site of
+	// several processes needs a minute at least.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('8760h')",message="hmac.overlap must be at most 8760h"
 	Overlap Duration `json:"overlap,omitempty"`

@@ -24,6 +24,10 @@ func (in *BotReport) DeepCopyInto(out *BotReport) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.JWTAcceptedAt != nil {
+		in, out := &in.JWTAcceptedAt, &out.JWTAcceptedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Refusing != nil {
 		in, out := &in.Refusing, &out.Refusing
 		*out = new(RefusalReport)

@@ -149,9 +149,30 @@ func TestTheTokensKeyIsAState(t *testing.T) {
 	if changed(tracker) {
 		t.Error("the same key again is no change")
 	}
+	if at := tracker.Report().JWTAcceptedAt; at == nil || !at.Time.Equal(noon) {
+		t.Errorf("it was accepted at %v", at)
+	}
 	tracker.Token("")
 	if !changed(tracker) || tracker.Report().JWTKeyID != "" {
 		t.Error("a token without a key id")
+	}
+}
+
+// TestEveryConnectionMovesWhenTheTokenWasAccepted: by it the operator tells a site that keeps to the old key from one that
+// has not been asked since.
+func TestEveryConnectionMovesWhenTheTokenWasAccepted(t *testing.T) {
+	now := noon
+	tracker := NewTracker("v1", func() time.Time { return now }, func() v1alpha1.TicketsStatus { return v1alpha1.TicketsStatus{} })
+	tracker.Token("key-1")
+	written := tracker.Report()
+	now = noon.Add(time.Hour)
+	tracker.Token("key-1")
+	report := tracker.Report()
+	if !report.JWTAcceptedAt.Time.Equal(now) || !written.JWTAcceptedAt.Time.Equal(noon) {
+		t.Errorf("accepted at %v, and in the report before at %v", report.JWTAcceptedAt, written.JWTAcceptedAt)
+	}
+	if reportDue(written, report, countersInterval-1) || !reportDue(written, report, countersInterval) {
+		t.Error("it is not reported with the counters")
 	}
 }
 

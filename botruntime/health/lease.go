@@ -228,9 +228,10 @@ func reportDue(written, report v1alpha1.BotReport, since time.Duration) bool {
 }
 
 // states is a report without its counters. The key that the site signs with is among these: a site with several workers
-// may take turns; the first use of a key is a state. Of a store's trouble, the words may change with every try.
+// may take turns; the first use of a key is a state. So is when a token was accepted: sites end connections that are old. Of
+// a store's trouble, the words may change with every try.
 func states(r v1alpha1.BotReport) v1alpha1.BotReport {
-	r.Tickets, r.FramesRefused, r.Reconnects, r.SiteKeyID = v1alpha1.TicketsStatus{}, nil, 0, ""
+	r.Tickets, r.FramesRefused, r.Reconnects, r.SiteKeyID, r.JWTAcceptedAt = v1alpha1.TicketsStatus{}, nil, 0, "", nil
 	r.HMACKeysUsed = slices.Clone(r.HMACKeysUsed)
 	for i := range r.HMACKeysUsed {
 		r.HMACKeysUsed[i].Last = metav1.Time{}

@@ -135,9 +135,12 @@ func (t *Tracker) Storage(reason, message string) {
 	})
 }
 
-// Token says which key the token was signed with that the site accepted; empty where the token does not name one.
+// Token says which key the token was signed with that the site accepted just now; empty where the token does not name one.
 func (t *Tracker) Token(keyID string) {
-	t.change(func(r *v1alpha1.BotReport) bool { return set(&r.JWTKeyID, keyID) })
+	t.change(func(r *v1alpha1.BotReport) bool {
+		r.JWTAcceptedAt = new(metav1.NewTime(t.now()))
+		return set(&r.JWTKeyID, keyID)
+	})
 }
 
 // Keys says which HMAC keys the bot accepts, the current one first.

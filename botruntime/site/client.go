@@ -123,6 +123,8 @@ type Client struct {
 	log    *slog.Logger
 
 	connections int
+	// refused is whether the site did not accept the last connection's token.
+	refused bool
 }
 
 // New makes a client; Run runs it.
@@ -158,6 +160,7 @@ func (c *Client) Run(ctx context.Context) error {
 			failures = 0
 		}
 		why := asError(err)
+		c.refused = why.unaccepted
 		wait := delay(failures, why.unaccepted, c.cfg.Rand())
 		level := slog.LevelInfo
 		// Servers end connections that are old: routine, unless the next dial, which comes at once, fails.
@@ -201,9 +204,16 @@ func (c *Client) hold(ctx context.Context, credentials Credentials) (lived time.
 	if c.connections > 1 {
 		c.health.Reconnected()
 	}
-	c.health.Site(true, v1alpha1.ReasonConnected, "connected to "+c.host)
 	c.log.Info("connected to the site", "host", c.host)
-	err = newSession(c, l).run(ctx)
+	s := newSession(c, l)
+	connected := func() { c.health.Site(true, v1alpha1.ReasonConnected, "connected to "+c.host) }
+	if c.refused {
+		// It may refuse by closing, as it did before: the state would go to and fro with every dial.
+		s.onAccept = connected
+	} else {
+		connected()
+	}
+	err = s.run(ctx)
 	return time.Since(since), err
 }
 

@@ -145,6 +145,9 @@ func TestRefusedCredentials(t *testing.T) {
 				if len(dials) < 5 || len(dials) > 20 {
 					t.Errorf("%d dials in ten minutes", len(dials))
 				}
+				if n := r.health.said(v1alpha1.ReasonConnected); n > 1 {
+					t.Errorf("connected %d times, to a site that refuses the token each time", n)
+				}
 				for i := 1; i < len(dials); i++ {
 					if wait := dials[i].Sub(dials[i-1]); wait < refusedDelay {
 						t.Errorf("dial %d came after %v", i, wait)
@@ -158,6 +161,9 @@ func TestRefusedCredentials(t *testing.T) {
 				r.delivered(1)
 				if waited := time.Since(changed); waited != 0 {
 					t.Errorf("the new token was used after %v, want at once", waited)
+				}
+				if reasons := r.health.reasons(); reasons[len(reasons)-1] != v1alpha1.ReasonConnected {
+					t.Errorf("the site accepts the token; reasons %v", reasons)
 				}
 			})
 		})

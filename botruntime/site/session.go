@@ -42,7 +42,9 @@ type session struct {
 	requests chan store.Request // reader -> admitter; closed by the reader
 	pongs    chan int64         // reader -> pump: the site has read the results up to this Seq
 	asked    atomic.Int64       // the Seq that the confirming ping on its way carries; 0 where there is none
+	verdict  sync.Once          // the site accepts the token, or the session ends before
 	accepted atomic.Bool        // the site has accepted the token
+	onAccept func()             // is called then; may be nil
 }
 
 func newSession(c *Client, l *link) *session {
@@ -69,6 +71,7 @@ func (s *session) run(parent context.Context) error {
 	defer accepting.Stop()
 
 	<-ctx.Done()
+	s.verdict.Do(func() {})
 	grace := time.AfterFunc(admitGrace, stopAdmitting)
 	defer grace.Stop()
 	cause, code := context.Cause(ctx), 0
@@ -85,11 +88,15 @@ func (s *session) run(parent context.Context) error {
 	return cause
 }
 
-// accept notes that the site has accepted the token.
+// accept notes that the site has accepted the token; after the end of the session it does nothing.
 func (s *session) accept() {
-	if !s.accepted.Swap(true) {
+	s.verdict.Do(func() {
+		s.accepted.Store(true)
+		if s.onAccept != nil {
+			s.onAccept()
+		}
 		s.health.Token(tokenKeyID(s.link.jwt))
-	}
+	})
 }
 
 // close closes the connection. With a code, the bot is the one to end it: it says so, and what the site sent before its

@@ -79,7 +79,7 @@ func (s *session) ask(ctx context.Context, pod *corev1.Pod, patience time.Durati
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	result, err := s.exec.run(ctx, pod, botContainer, command, stdin)
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return result, fmt.Errorf("the bot in pod %s did not answer within %s", pod.Name, patience)
 	}
 	return result, explain(err, right{"create", "pods/exec", pod.Namespace})

@@ -3,6 +3,8 @@
 package plugin
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +69,27 @@ func TestWhatABotComplainsOf(t *testing.T) {
 		if err := complaint(&pod, command, execution{stderr: []byte(stderr), code: 1}); !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", stderr, err)
 		}
+	}
+}
+
+// silent is a bot that does not answer.
+type silent struct{}
+
+func (silent) run(ctx context.Context, _ *corev1.Pod, _ string, _ []string, _ string) (execution, error) {
+	<-ctx.Done()
+	return execution{}, ctx.Err()
+}
+
+func TestABotThatDoesNotAnswer(t *testing.T) {
+	pod, s := botPod("shop-bot-1"), &session{exec: silent{}}
+	const late = "did not answer within"
+	if _, err := s.ask(t.Context(), &pod, time.Millisecond, nil, ""); err == nil || !strings.Contains(err.Error(), late) {
+		t.Errorf("after its time: %v", err)
+	}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.ask(interrupted, &pod, time.Minute, nil, ""); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), late) {
+		t.Errorf("interrupted: %v", err)
 	}
 }
 

@@ -70,6 +70,9 @@ func checkOperator(f facts) []check {
 	case lease == nil:
 		return append(checks, check{skip, "operator", "whether it is alive: it holds no Lease (it runs without --leader-elect, or not at all)", ""})
 	}
+	if holderOf(lease) == "" {
+		return append(checks, check{fail, "operator", fmt.Sprintf("nobody holds its Lease %s/%s: it has ended", lease.Namespace, lease.Name), operatorTodo})
+	}
 	holder := lease.Namespace + "/" + holderOf(lease)
 	if age, stale := leaseAge(lease, f.now); stale {
 		return append(checks, check{fail, "operator", fmt.Sprintf("%s has not renewed its Lease for %s", holder, age), operatorTodo})
@@ -79,15 +82,15 @@ func checkOperator(f facts) []check {
 
 // leaseAge is how long ago a Lease was renewed by this machine's clock, and whether that is too long.
 func leaseAge(lease *coordinationv1.Lease, now time.Time) (age string, stale bool) {
-	if lease.Spec.RenewTime == nil || holderOf(lease) == "" {
+	at := renewed(lease)
+	if at.IsZero() {
 		return "ever", true
 	}
 	allowed := 30 * time.Second
 	if d := lease.Spec.LeaseDurationSeconds; d != nil {
 		allowed = time.Duration(*d) * time.Second
 	}
-	since := now.Sub(lease.Spec.RenewTime.Time)
-	return ago(now, new(metav1.NewTime(lease.Spec.RenewTime.Time))), since > allowed*2
+	return ago(now, new(metav1.NewTime(at))), now.Sub(at) > allowed*2
 }
 
 func holderOf(lease *coordinationv1.Lease) string {

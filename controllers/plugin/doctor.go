@@ -127,7 +127,8 @@ func look[T client.Object](ctx context.Context, s *session, key client.ObjectKey
 	return found[T]{object, explain(err, right{"get", resource, key.Namespace})}
 }
 
-// operatorLease finds the active operator's Lease, in whatever namespace it is; nil where there is none.
+// operatorLease finds the active operator's Lease, in whatever namespace it is; nil where there is none. Of several it is
+// the one that was renewed last: an operator that has moved leaves its Lease behind.
 func (s *session) operatorLease(ctx context.Context) (*coordinationv1.Lease, error) {
 	var list coordinationv1.LeaseList
 	if err := s.client.List(ctx, &list, client.MatchingFields{"metadata.name": operatorLease}); err != nil {
@@ -136,7 +137,20 @@ func (s *session) operatorLease(ctx context.Context) (*coordinationv1.Lease, err
 	if len(list.Items) == 0 {
 		return nil, nil
 	}
-	return &list.Items[0], nil
+	return freshest(list.Items), nil
+}
+
+// freshest is the Lease that was renewed last.
+func freshest(leases []coordinationv1.Lease) *coordinationv1.Lease {
+	return new(slices.MaxFunc(leases, func(a, b coordinationv1.Lease) int { return renewed(&a).Compare(renewed(&b)) }))
+}
+
+// renewed is when a Lease was last renewed; zero where it never was, or nobody holds it.
+func renewed(lease *coordinationv1.Lease) time.Time {
+	if lease.Spec.RenewTime == nil || holderOf(lease) == "" {
+		return time.Time{}
+	}
+	return lease.Spec.RenewTime.Time
 }
 
 // secretsOf are the Secrets that a bridge depends on.

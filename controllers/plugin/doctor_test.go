@@ -123,6 +123,18 @@ func TestTheDoctorsDiagnoses(t *testing.T) {
 	}
 }
 
+// An operator that moved to another namespace leaves a Lease behind, and anybody can make one of that name.
+func TestTheDoctorLooksAtTheOperatorThatIsAlive(t *testing.T) {
+	left, ended, alive := leaseOf("operator-1_5d41", noon.Add(-day), 15), leaseOf("", noon, 15), leaseOf("operator-2_7a3c", noon.Add(-time.Second), 15)
+	if got := freshest([]coordinationv1.Lease{*left, *alive, *ended}); holderOf(got) != "operator-2" {
+		t.Errorf("got the Lease of %q", holderOf(got))
+	}
+	checks := checkOperator(healthy(bridgeOf("shop"), func(f *facts) { f.operator.object = ended }))
+	if last := checks[len(checks)-1]; last.Result != fail || !strings.HasPrefix(last.Message, "nobody holds its Lease") {
+		t.Errorf("an operator that has ended: %+v", last)
+	}
+}
+
 // What is wrong with the workload, each alone: the first check that fails and what to do about it.
 func TestTheDoctorNamesTheCause(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -49,7 +49,7 @@ func printPage(out io.Writer, b *v1alpha1.FeedbackBridge, events []corev1.Event,
 		fmt.Fprintln(w, "  none")
 	}
 	for _, e := range lastEvents(events, maxEvents) {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", ago(now, new(metav1.NewTime(eventTime(&e)))), e.Type, e.Reason, line(e.Message))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", ago(now, new(metav1.NewTime(eventTime(&e)))), line(e.Type), line(e.Reason), line(e.Message))
 	}
 	return w.Flush()
 }
@@ -72,7 +72,7 @@ func printSite(w io.Writer, b *v1alpha1.FeedbackBridge, now time.Time) {
 	if c.Reconnects > 0 {
 		state += plural(int(c.Reconnects), ", connected again once", ", connected again %d times")
 	}
-	fmt.Fprintf(w, "\t%s\n", state)
+	fmt.Fprintf(w, "\t%s\n", line(state))
 	if c.LastError != "" {
 		fmt.Fprintf(w, "\tlast error: %s\n", line(c.LastError))
 	}
@@ -88,7 +88,7 @@ func printTelegram(w io.Writer, b *v1alpha1.FeedbackBridge) {
 	if t.ChatTitle != "" {
 		chat = fmt.Sprintf("%q (%s)", line(t.ChatTitle), b.Spec.Telegram.ChatID)
 	}
-	fmt.Fprintf(w, "Telegram\t%s in %s\n", bot, chat)
+	fmt.Fprintf(w, "Telegram\t%s in %s\n", line(bot), chat)
 	if t.LastError != "" {
 		fmt.Fprintf(w, "\tlast error: %s\n", line(t.LastError))
 	}
@@ -123,10 +123,10 @@ func printCredentials(w io.Writer, b *v1alpha1.FeedbackBridge, now time.Time) {
 	if jwt.KeyID != "" {
 		token += ", signed with key " + jwt.KeyID
 	}
-	fmt.Fprintf(w, "Token\t%s\n", token)
+	fmt.Fprintf(w, "Token\t%s\n", line(token))
 	for _, r := range rotationsOf(b) {
 		title := map[string]string{"HMAC": "HMAC key", "JWT": "Signing key"}[r.short]
-		fmt.Fprintf(w, "%s\t%s\n", title, phaseSentence(r))
+		fmt.Fprintf(w, "%s\t%s\n", title, line(phaseSentence(r)))
 		for _, id := range []struct {
 			what, id string
 			at       *metav1.Time
@@ -139,9 +139,9 @@ func printCredentials(w io.Writer, b *v1alpha1.FeedbackBridge, now time.Time) {
 		} {
 			switch {
 			case id.id != "" && id.at != nil:
-				fmt.Fprintf(w, "\t%s %s, %s %s\n", id.what, id.id, id.when, stamp(id.at))
+				fmt.Fprintf(w, "\t%s %s, %s %s\n", id.what, line(id.id), id.when, stamp(id.at))
 			case id.id != "":
-				fmt.Fprintf(w, "\t%s %s\n", id.what, id.id)
+				fmt.Fprintf(w, "\t%s %s\n", id.what, line(id.id))
 			}
 		}
 		if r.status.PublishedAt != nil && r.status.NextKeyID != "" {

@@ -102,9 +102,9 @@ func (s *session) follow(ctx context.Context, f *follower, timeout time.Duration
 		b, err := s.bridge(ctx, f.before.Name)
 		var lines []string
 		state := followWaits
-		switch status := apierrors.APIStatus(nil); {
+		switch {
 		case ctx.Err() != nil: // the time is over
-		case errors.As(err, &status):
+		case apierrors.IsNotFound(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return err
 		case err == nil:
 			lines, state = f.look(b)

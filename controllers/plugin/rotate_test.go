@@ -3,11 +3,14 @@
 package plugin
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
@@ -172,5 +175,50 @@ func TestARotationOfTwoKeysOfWhichOneRunsAlready(t *testing.T) {
 		"signing key: Adopted: key key-3 is in use; key key-2 is accepted until 2026-11-23T12:00:00Z", saysToken}
 	if diff := cmp.Diff(want, says); diff != "" || state != followDone {
 		t.Errorf("state %d, says:\n%s", state, diff)
+	}
+}
+
+// flaky answers with its errors first, then with its bridge.
+type flaky struct {
+	client.Client
+	errors []error
+	bridge v1alpha1.FeedbackBridge
+}
+
+func (f *flaky) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	if len(f.errors) > 0 {
+		err := f.errors[0]
+		f.errors = f.errors[1:]
+		return err
+	}
+	f.bridge.DeepCopyInto(into.(*v1alpha1.FeedbackBridge))
+	return nil
+}
+
+// An API server that restarts, or is busy, is waited for; a right that is missing is not.
+func TestARotationIsFollowedThroughErrorsThatPass(t *testing.T) {
+	before := bridgeOf("shop", rotating)
+	before.Status.Credentials.HMAC.RotationStatus, before.Status.Credentials.JWT.Rotation = stableA, nil
+	before.Spec.Credentials.JWT = v1alpha1.JWTSpec{TokenSecretRef: &v1alpha1.SecretKeyRef{Name: "site", Key: "jwt"}}
+	after := *before.DeepCopy()
+	after.Status.Credentials.HandledRotateNow, after.Status.Credentials.HMAC.RotationStatus = "now", stableB
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{apierrors.NewServiceUnavailable("etcd is away"), ""},
+		{apierrors.NewTooManyRequests("busy", 1), ""},
+		{apierrors.NewUnauthorized("who?"), "the cluster does not know you"},
+	} {
+		var out strings.Builder
+		s := &session{client: &flaky{errors: []error{c.err}, bridge: after}, namespace: "support", out: &out,
+			now: func() time.Time { return noon }, poll: time.Millisecond}
+		err := s.follow(t.Context(), &follower{before: &before, value: "now", plan: planRotation(&before)}, time.Minute)
+		if c.want == "" && (err != nil || !strings.HasSuffix(out.String(), "Done.\n")) {
+			t.Errorf("%v: %v\n%s", c.err, err, &out)
+		}
+		if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v: %v, want ...%s...", c.err, err, c.want)
+		}
 	}
 }

@@ -70,7 +70,7 @@ func (s *session) sendTest(ctx context.Context, name string, o sendTestOptions) 
 		_, err = fmt.Fprintf(s.out, "Posted to %s as message %d.\n", chat, result.MessageID)
 	}
 	if err == nil && result.MessageID == 0 {
-		err = errors.New("not posted: " + cmp.Or(line(result.Message), result.Reason, "the bot does not say why"))
+		err = errors.New("not posted: " + cmp.Or(line(result.Message), line(result.Reason), "the bot does not say why"))
 	}
 	return err
 }

@@ -106,10 +106,14 @@ func TestThePageOfABridge(t *testing.T) {
 func TestNothingFromTheClusterSteersTheTerminal(t *testing.T) {
 	hostile := bridgeOf("shop", func(b *v1alpha1.FeedbackBridge) {
 		b.Status.Telegram.ChatTitle = "Sup\x1b[2Jport\u202etxt\u009b31m"
-		b.Status.Connection.LastError = "line one\nREADY   True\r\x07"
+		const more = "\nREADY   True\r\x07"
+		b.Status.Connection.LastError, b.Status.Connection.Pod = "line one"+more, "pod"+more
+		b.Status.Telegram.BotUsername = "bot" + more
+		b.Status.Credentials.JWT.KeyID, b.Status.Credentials.HMAC.SiteKeyID = "key"+more, "key"+more
 	})
+	events := []corev1.Event{{Type: "Warning\nREADY", Reason: "Because\nREADY", Message: "So\nREADY"}}
 	var out strings.Builder
-	if err := printPage(printable{&out}, &hostile, nil, nil, noon); err != nil {
+	if err := printPage(printable{&out}, &hostile, events, nil, noon); err != nil {
 		t.Fatal(err)
 	}
 	if i := strings.IndexAny(out.String(), "\x1b\x07\r\u009b\u202e"); i >= 0 {

@@ -4,12 +4,14 @@ package chart
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,7 +24,7 @@ var namespaces = []string{releaseNamespace, "monitoring", "support", "shop"}
 
 // startAPIServer starts a real API server that knows bridges, and the kinds of the Prometheus operator by their own
 // schemas, with the namespaces; they admit restricted pods only.
-func startAPIServer(t *testing.T) client.Client {
+func startAPIServer(t *testing.T) (client.Client, *envtest.Environment) {
 	t.Helper()
 	env := &envtest.Environment{
 		CRDDirectoryPaths: []string{
@@ -52,13 +54,13 @@ func startAPIServer(t *testing.T) client.Client {
 			t.Fatal(err)
 		}
 	}
-	return c
+	return c, env
 }
 
 // TestEveryRenderingIsAccepted applies, as a server-side dry run, what the chart renders with each file of values of its
 // ci/, and config/default with monitoring: schemas, validation, defaults, Pod Security. Unknown fields are errors.
 func TestEveryRenderingIsAccepted(t *testing.T) {
-	c := startAPIServer(t)
+	c, env := startAPIServer(t)
 	files, err := filepath.Glob(filepath.Join(chartDir, "ci", "*.yaml"))
 	if err != nil || len(files) < 5 {
 		t.Fatalf("%d files of values: %v", len(files), err)
@@ -76,6 +78,38 @@ func TestEveryRenderingIsAccepted(t *testing.T) {
 	}
 	t.Run("config/default", func(t *testing.T) { accept(t, c, overlay(t, "")) })
 	t.Run("mistakes", func(t *testing.T) { refuseMistakes(t, c) })
+	t.Run("by somebody with rights in one namespace", func(t *testing.T) { renderWithLittleRights(t, c, env) })
+}
+
+// renderWithLittleRights renders the chart as `helm install` does, by somebody who has all rights in these namespaces, and
+// none beyond.
+func renderWithLittleRights(t *testing.T, c client.Client, env *envtest.Environment) {
+	t.Helper()
+	user, err := env.AddUser(envtest.User{Name: "installer"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, namespace := range namespaces {
+		binding := &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "installer"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "installer"}},
+		}
+		if err := c.Create(t.Context(), binding); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kubeconfig, err := user.KubeConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, kubeconfig, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	objects := render(t, filepath.Join(chartDir, "ci", "namespaces.yaml"), "--set", "crds.enabled=false,metrics.enabled=false",
+		"--dry-run=server", "--kubeconfig", path)
+	find(t, objects, "Deployment", "feedbackbridge-operator")
 }
 
 func accept(t *testing.T, c client.Client, objects []*unstructured.Unstructured) {

@@ -15,9 +15,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
 	"github.com/feedbackbridge/feedbackbridge/hack/e2e/world"
@@ -79,23 +76,11 @@ func (p *plugin) must(pieces []string, args ...string) string {
 	return out
 }
 
-// siteKey is the key that the site should sign with, by the Secret that the operator writes for it.
-func siteKey(t *testing.T, w *world.World) string {
-	t.Helper()
-	var s corev1.Secret
-	if err := world.Cluster.Get(t.Context(), client.ObjectKey{Namespace: w.Namespace, Name: w.Bridge.SiteSecretName()}, &s); err != nil {
-		t.Fatal(err)
-	}
-	key := string(s.Data[v1alpha1.SiteHMACKey])
-	w.Confidential[key] = "an HMAC key"
-	return key
-}
-
 func TestTheKubectlPlugin(t *testing.T) {
 	w := world.New(t)
 	w.Bridge.Spec.Credentials.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{}, Overlap: "1m"}
 	w.Apply()
-	w.Site.SetKey(w.Key(siteKey(t, w)), wire.FormUTF8)
+	w.Site.SetKey(w.Key(w.SiteKey()), wire.FormUTF8)
 	p := installPlugin(t, w)
 	for id := range int64(2) {
 		if r := w.Result(w.Send(id+1, "for the list"), 15*time.Second); !r.OK {
@@ -132,7 +117,7 @@ func TestTheKubectlPlugin(t *testing.T) {
 // rotates has a key replaced while the site, which reads its Secret now and then, is used.
 func (p *plugin) rotates(t *testing.T) {
 	t.Helper()
-	w, before := p.w, siteKey(t, p.w)
+	w, before := p.w, p.w.SiteKey()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	var said bytes.Buffer
@@ -142,9 +127,9 @@ func (p *plugin) rotates(t *testing.T) {
 		t.Fatal(err)
 	}
 	world.Eventually(t, 2*time.Minute, "the site's Secret has another key", func() (bool, string) {
-		return siteKey(t, w) != before, "the same key"
+		return w.SiteKey() != before, "the same key"
 	})
-	w.Site.SetKey(w.Key(siteKey(t, w)), wire.FormUTF8)
+	w.Site.SetKey(w.Key(w.SiteKey()), wire.FormUTF8)
 	if r := w.Result(w.Send(3, "signed with the new key"), 15*time.Second); !r.OK {
 		t.Errorf("result: %+v", r)
 	}

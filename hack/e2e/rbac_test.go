@@ -39,7 +39,7 @@ func grantedUnseen(a access) string {
 	switch {
 	case a == access{"feedbackbridge.dev", "feedbackbridges/finalizers", "update"}:
 		return "the admission plug-in OwnerReferencesPermissionEnforcement asks for it; the controllers' tests run with it"
-	case a.verb == "list" && a.resource != "pods":
+	case a.verb == "list":
 		return "caches begin with a streamed watch, and with a list where the API server or a proxy cannot stream"
 	case a.resource == "events" && a.verb == "patch":
 		return "an event that happens again within minutes is patched; a run need not have one"

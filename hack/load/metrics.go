@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,22 +22,10 @@ type scrape struct {
 }
 
 func scrapeMetrics(ctx context.Context, client *http.Client, url string) (scrape, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return scrape{}, err
-	}
 	start := time.Now()
-	resp, err := client.Do(req)
-	if err != nil {
-		return scrape{}, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	text, err := fetch(ctx, client, url)
 	if err != nil {
 		return scrape{}, fmt.Errorf("read metrics: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return scrape{}, fmt.Errorf("read metrics: %s answered %s", url, resp.Status)
 	}
 	s := scrape{values: map[string]float64{}, took: time.Since(start), size: len(text)}
 	for line := range strings.Lines(string(text)) {

@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -20,22 +23,25 @@ type operator struct {
 	cmd     *exec.Cmd
 	log     *os.File
 	metrics string
+	profile string
 	started time.Time
 }
 
 func startOperator(o options, p *plane, log string) (*operator, error) {
-	port, err := freePort()
-	if err != nil {
+	metrics, err1 := freePort()
+	profile, err2 := freePort()
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	op := &operator{metrics: "http://" + port + "/metrics"}
+	op := &operator{metrics: "http://" + metrics + "/metrics", profile: "http://" + profile + "/debug/pprof/heap?gc=1&debug=1"}
+	var err error
 	if op.log, err = os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return nil, err
 	}
 	// Not killed with a context: it is stopped when the measurements end, and its end is part of them.
 	op.cmd = exec.Command(o.operator, "--leader-elect=false",
 		"--concurrency", strconv.Itoa(o.inFlight),
-		"--metrics-bind-address", port, "--metrics-secure=false", "--health-probe-bind-address", "0")
+		"--metrics-bind-address", metrics, "--metrics-secure=false", "--health-probe-bind-address", "0", "--pprof-bind-address", profile)
 	op.cmd.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig)
 	op.cmd.Stderr = op.log
 	op.started = time.Now()
@@ -74,25 +80,17 @@ func (op *operator) scrape(ctx context.Context) (scrape, error) {
 	return scrapeMetrics(ctx, http.DefaultClient, op.metrics)
 }
 
-// memory is what a process has: the live heap as the garbage collector last found it, and what is resident.
+// memory is what a process has: the heap after a collection, and what is resident before it.
 type memory struct{ heap, rss float64 }
 
-// memory waits for two collections that began after the call, which its own scrapes bring about.
+// memory waits for an operator that still starts.
 func (op *operator) memory(ctx context.Context) (memory, error) {
-	const collections = "go_gc_cycles_total_gc_cycles_total"
-	var first float64
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for seen := false; ; {
-		s, err := op.scrape(ctx)
-		switch {
-		case err != nil && time.Since(op.started) > time.Minute:
-			return memory{}, err
-		case err != nil: // it still starts
-		case !seen:
-			first, seen = s.values[collections], true
-		case s.values[collections] >= first+2:
-			return memory{heap: s.values["go_gc_heap_live_bytes"], rss: s.values["process_resident_memory_bytes"]}, nil
+	for {
+		m, err := op.measureMemory(ctx)
+		if err == nil || time.Since(op.started) > time.Minute {
+			return m, err
 		}
 		select {
 		case <-ctx.Done():
@@ -100,4 +98,54 @@ func (op *operator) memory(ctx context.Context) (memory, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+var heapAfterCollection = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
+
+// measureMemory has the operator collect its garbage. Nothing scrapes it meanwhile: what a scrape makes is alive as long
+// as it lasts.
+func (op *operator) measureMemory(ctx context.Context) (m memory, err error) {
+	if m.rss, err = residentMemory(op.cmd.Process.Pid); err != nil {
+		return m, err
+	}
+	text, err := fetch(ctx, http.DefaultClient, op.profile)
+	if err != nil {
+		return m, err
+	}
+	found := heapAfterCollection.FindSubmatch(text)
+	if found == nil {
+		return m, fmt.Errorf("%s says nothing of the heap", op.profile)
+	}
+	m.heap, err = strconv.ParseFloat(string(found[1]), 64)
+	return m, err
+}
+
+// residentMemory is the memory that a process occupies, in bytes.
+func residentMemory(pid int) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read a process' memory: %w", err)
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("read a process' memory: %q", text)
+	}
+	pages, err := strconv.ParseFloat(fields[1], 64)
+	return pages * float64(os.Getpagesize()), err
+}
+
+func fetch(ctx context.Context, client *http.Client, url string) (body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	return io.ReadAll(resp.Body)
 }

@@ -89,8 +89,7 @@ func (a *argoCD) applyManifests() {
 	}
 	manifests := filepath.Join(moduleDir(a.t), "manifests")
 	a.t.Cleanup(func() {
-		if _, err := world.Kubectl(context.Background(), "delete", "--timeout=60s", "namespace/"+namespace,
-			"crd/applications.argoproj.io", "crd/applicationsets.argoproj.io", "crd/appprojects.argoproj.io"); err != nil {
+		if err := deleteArgoCD(context.Background()); err != nil {
 			a.t.Errorf("delete Argo CD: %v", err)
 		}
 	})
@@ -107,6 +106,30 @@ func (a *argoCD) applyManifests() {
 		_, err := world.Kubectl(a.t.Context(), "-n", namespace, "get", "applications,appprojects")
 		return err == nil, errText(err)
 	})
+}
+
+// deleteArgoCD removes Argo CD from the cluster. Applications that a run which was killed left have finalizers, and nobody to
+// act on them.
+func deleteArgoCD(ctx context.Context) error {
+	const applications = "applications.argoproj.io"
+	served, err := world.Kubectl(ctx, "get", "crd", applications, "--ignore-not-found", "-o", "name")
+	if err != nil {
+		return err
+	}
+	if served != "" {
+		left, err := world.Kubectl(ctx, "-n", namespace, "get", applications, "-o", "name")
+		if err != nil {
+			return err
+		}
+		for _, name := range strings.Fields(left) {
+			if _, err := world.Kubectl(ctx, "-n", namespace, "patch", name, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = world.Kubectl(ctx, "delete", "--ignore-not-found", "--timeout=60s", "namespace/"+namespace,
+		"crd/"+applications, "crd/applicationsets.argoproj.io", "crd/appprojects.argoproj.io")
+	return err
 }
 
 // moduleDir is the source of the Argo CD that bin/argocd was built from.

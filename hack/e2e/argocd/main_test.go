@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// prepare makes room for the operator that Argo CD is to install: the other tests install theirs from config/default.
+// prepare makes room for the operator that Argo CD is to install: the other tests install theirs from config/default, and a
+// run that was killed leaves Argo CD's.
 func prepare(ctx context.Context) error {
 	var err error
 	if root, err = filepath.Abs(root); err != nil {
@@ -32,6 +33,13 @@ func prepare(ctx context.Context) error {
 	}
 	if err := world.Connect(ctx, root); err != nil {
 		return err
+	}
+	if err := world.RefuseBridgesOfOthers(ctx); err != nil {
+		return err
+	}
+	removeNetwork(ctx)
+	if err := deleteArgoCD(ctx); err != nil {
+		return fmt.Errorf("remove what a former run left: %w", err)
 	}
 	_, err = world.Kubectl(ctx, "delete", "--ignore-not-found", "-k", filepath.Join(root, "config", "default"), "--timeout=60s")
 	return err

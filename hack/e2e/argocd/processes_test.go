@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,12 +31,7 @@ const (
 // makeNetwork makes the network namespace, and removes it after the test.
 func makeNetwork(t *testing.T) {
 	t.Helper()
-	remove := func() {
-		// The cable goes with it. Where there is none, there is nothing to remove.
-		_, _ = world.Output(context.Background(), "ip", "netns", "delete", netns)
-	}
-	remove()
-	t.Cleanup(remove)
+	t.Cleanup(func() { removeNetwork(context.Background()) })
 	for _, command := range []string{
 		"netns add " + netns,
 		"link add " + hostEnd + " type veth peer name " + innerEnd + " netns " + netns,
@@ -50,6 +46,19 @@ func makeNetwork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// removeNetwork removes the network namespace, with the processes that a run which was killed left in it; the cable goes with
+// them. Where there is none, there is nothing to remove.
+func removeNetwork(ctx context.Context) {
+	left, _ := world.Output(ctx, "ip", "netns", "pids", netns)
+	for _, text := range strings.Fields(left) {
+		if pid, err := strconv.Atoi(text); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	_, _ = world.Output(ctx, "ip", "netns", "delete", netns)
+	_, _ = world.Output(ctx, "ip", "link", "delete", hostEnd)
 }
 
 // command is a program in the network namespace; ip replaces itself by it, so that its pid is the program's.

@@ -17,7 +17,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -54,7 +53,7 @@ func prepare(ctx context.Context) error {
 	if err := world.Connect(ctx, root); err != nil {
 		return err
 	}
-	if err := nobodysBridges(ctx); err != nil {
+	if err := world.RefuseBridgesOfOthers(ctx); err != nil {
 		return err
 	}
 	if err := clean(ctx); err != nil {
@@ -64,22 +63,6 @@ func prepare(ctx context.Context) error {
 		Name: world.OperatorNamespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 	}}
 	return world.Cluster.Create(ctx, ns)
-}
-
-// nobodysBridges fails where there are bridges of somebody who uses the cluster otherwise, such as the demo's: the CRD goes,
-// and they would go with it.
-func nobodysBridges(ctx context.Context) error {
-	var bridges v1alpha1.FeedbackBridgeList
-	err := world.Cluster.List(ctx, &bridges)
-	if meta.IsNoMatchError(err) {
-		return nil
-	}
-	for i := range bridges.Items {
-		if b := &bridges.Items[i]; !strings.HasPrefix(b.Namespace, "e2e-") {
-			return fmt.Errorf("bridge %s/%s is on the cluster, and these tests would remove it: run 'make demo-down', or delete it", b.Namespace, b.Name)
-		}
-	}
-	return err
 }
 
 // clean removes everything that an operator's installation leaves, whichever way it was made.

@@ -15,6 +15,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
@@ -67,6 +68,22 @@ func InstallOperator(ctx context.Context, root string) error {
 		return err
 	}
 	_, err := Kubectl(ctx, "-n", OperatorNamespace, "rollout", "status", "deployment", "--timeout=120s")
+	return err
+}
+
+// RefuseBridgesOfOthers fails where there are bridges of somebody who uses the cluster otherwise, such as the demo's: tests that
+// remove the CRD would remove these with it.
+func RefuseBridgesOfOthers(ctx context.Context) error {
+	var bridges v1alpha1.FeedbackBridgeList
+	err := Cluster.List(ctx, &bridges)
+	if meta.IsNoMatchError(err) {
+		return nil
+	}
+	for i := range bridges.Items {
+		if b := &bridges.Items[i]; !strings.HasPrefix(b.Namespace, "e2e-") {
+			return fmt.Errorf("bridge %s/%s is on the cluster, and these tests would remove it: run 'make demo-down', or delete it", b.Namespace, b.Name)
+		}
+	}
 	return err
 }
 

@@ -13,7 +13,8 @@ import (
 //
 // GenerateSpec asks the operator to make keys, and to rotate them.
 type GenerateSpecApplyConfiguration struct {
-	// rotateEvery is how long a key is used; without it, keys change only by the rotate-now annotation.
+	// rotateEvery is how long a key is used, or up to a tenth less, so that not all bridges rotate at once; without it, keys
+	// change only by the rotate-now annotation.
 	RotateEvery *apiv1alpha1.Duration `json:"rotateEvery,omitempty"`
 }
 

@@ -19,7 +19,8 @@ type HMACSpecApplyConfiguration struct {
 	// generate has the operator make the key; the site finds it in the site's Secret.
 	Generate *GenerateSpecApplyConfiguration `json:"generate,omitempty"`
 	// overlap is how long the key before stays accepted after the site last used it, and how long the site may take to
-	// move over before the bridge's RotationOverdue says so; 24h unless given.
+	// move over before the bridge's RotationOverdue says so; 24h unless given. Uses are known to half a minute: a site of
+	// several processes needs a minute at least.
 	Overlap *apiv1alpha1.Duration `json:"overlap,omitempty"`
 	// messageTTL is how far a frame's time may be from the bot's clock, either way.
 	MessageTTL *apiv1alpha1.Duration `json:"messageTTL,omitempty"`
