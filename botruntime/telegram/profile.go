@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
-	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 )
 
 // lookAgain is how often the chat is looked at: it may be renamed, or the bot lose its rights, while nothing is posted.
@@ -54,9 +53,8 @@ func (p *profiler) mainChat() int64 { return p.store.EffectiveChat(p.cfg.ChatID)
 
 // follow records that a group has become a supergroup.
 func (p *profiler) follow(ctx context.Context, from, to int64) bool {
-	_, err := p.store.Advance(ctx, from, &store.Outcome{Kind: store.Migrated, NewChatID: to}, false)
-	if err != nil {
-		p.cfg.Logger.Error("cannot record that the group became a supergroup", "err", err)
+	if err := migrate(ctx, p.store, from, to); err != nil {
+		p.cfg.Logger.Error("cannot follow the group", "err", err)
 		return false
 	}
 	p.cfg.Logger.Info("the group became a supergroup", "chat", from, "new chat", to)

@@ -278,20 +278,31 @@ func TestARoutesTopicThatIsGone(t *testing.T) {
 }
 
 func TestAGroupThatBecameASupergroupIsFollowed(t *testing.T) {
-	for name, posted := range map[string]bool{"between two posts": true, "while nothing is posted": false} {
+	tests := map[string]struct {
+		deaf   bool          // nobody reads updates
+		before time.Duration // the next post
+	}{
+		"by the group's last message": {false, time.Second},
+		"by a post":                   {true, 0},
+		"by a look at the chat":       {true, lookAgain + time.Second},
+	}
+	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+				if tc.deaf {
+					if err := w.SetFaults(sim.Fault{Kind: sim.FaultInternal, Methods: []string{"getUpdates"}}); err != nil {
+						t.Fatal(err)
+					}
+				}
 				w.start()
 				w.admit("before")
 				settle(time.Second)
 				if err := w.Migrate(group, supergroup); err != nil {
 					t.Fatal(err)
 				}
-				if !posted {
-					settle(lookAgain + time.Second)
-					if w.store.EffectiveChat(group) != supergroup {
-						t.Error("nobody noticed")
-					}
+				settle(tc.before)
+				if followed := w.store.EffectiveChat(group) == supergroup; followed != (tc.before > 0) {
+					t.Errorf("after %v followed is %v", tc.before, followed)
 				}
 				w.admit(counted(3)...)
 				settle(time.Second)
@@ -305,7 +316,7 @@ func TestAGroupThatBecameASupergroupIsFollowed(t *testing.T) {
 					t.Errorf("%d messages in the supergroup after a restart\n%s", n, w.logs)
 				}
 				w.wantAllAnswered(5)
-				if state, _ := w.health.now(); state != "true Reachable" {
+				if state, _ := w.health.now(); state != "true Reachable" && !tc.deaf {
 					t.Errorf("health is %s", state)
 				}
 				if _, err := w.bot.SendTest(t.Context(), "hello"); err != nil {
@@ -421,5 +432,32 @@ func TestTheOverallLimitIsSharedFairly(t *testing.T) {
 		if n := w.Stats().TooManyRequests; n != 0 {
 			t.Errorf("%d requests were too many", n)
 		}
+	})
+}
+
+func TestEditsCountAndCollapse(t *testing.T) {
+	inBubble(t, sim.RealLimits().Scaled(0.1), func(t *testing.T, w *world) {
+		w.cfg.Limits = Limits{PerChat: Limit{20, 6 * time.Second}, Overall: Limit{30, 100 * time.Millisecond}}
+		w.start()
+		w.admit(counted(3)...)
+		settle(time.Second)
+		posts := w.Messages(group)
+		for i := range 100 {
+			w.follows(func(tx store.Tx) error {
+				return tx.Edit(store.Edit{ChatID: group, MessageID: int64(posts[i%3].ID), Payload: text(fmt.Sprint("edit ", i))})
+			})
+			settle(10 * time.Millisecond)
+		}
+		w.admit(counted(30)...)
+		settle(20 * time.Second)
+		for i := range 3 {
+			if m, _ := w.Message(group, posts[i].ID); m.Text != fmt.Sprint("edit ", []int{99, 97, 98}[i]) {
+				t.Errorf("post %d says %q", i, m.Text)
+			}
+		}
+		if s := w.Stats(); s.TooManyRequests != 0 || s.Edited > 60 {
+			t.Errorf("%d requests were too many, %d edits of 100 were made", s.TooManyRequests, s.Edited)
+		}
+		w.wantAllAnswered(33)
 	})
 }

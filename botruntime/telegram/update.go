@@ -40,6 +40,8 @@ type message struct {
 	Keyboard        *models.InlineKeyboardMarkup `json:"reply_markup"`
 	// AutomaticForward is set on posts of a channel in the group of its comments.
 	AutomaticForward bool `json:"is_automatic_forward"`
+	// MigratedTo is the supergroup that the group became with this message; 0 in all others.
+	MigratedTo int64 `json:"migrate_to_chat_id"`
 	// TopicCreated is there in the message that a topic begins with.
 	TopicCreated *present `json:"forum_topic_created"`
 	media

@@ -153,6 +153,9 @@ func (w *worker) done(a arrival) {
 // finish handles an update and commits what follows from it. What cannot be handled at all is finished too: it must not
 // stand in the way of those behind it.
 func (w *worker) finish(ctx context.Context, a arrival) error {
+	if err := w.follow(ctx, a.update); err != nil {
+		return err
+	}
 	var c courtesy
 	err := w.store.Handle(ctx, a.id, w.handling(ctx, a, &c))
 	if errors.Is(err, errBadUpdate) {
