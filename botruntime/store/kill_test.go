@@ -110,7 +110,7 @@ func TestKills(t *testing.T) {
 		seed := uint64(time.Now().UnixNano())
 		t.Logf("seed %d", seed)
 		rng := rand.New(rand.NewPCG(seed, 0)) // #nosec G404 -- it has to be repeatable
-		kills := 12
+		kills := 6
 		if testing.Short() {
 			kills = 3
 		}

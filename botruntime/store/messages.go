@@ -10,6 +10,7 @@ import (
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
+// Send puts a message into the outbox: Tx says more.
 func (u *unit) Send(m Outgoing) error { return u.store.send(u.tx, &m) }
 
 // send puts a message into the outbox. One that belongs to a ticket goes to the ticket's topic, where there is one.
@@ -84,6 +85,7 @@ func (s *Store) releaseHeld(tx *txn, post *queued, messageID int64) error {
 	return err
 }
 
+// Edit puts an edit into the outbox: Tx says more.
 func (u *unit) Edit(e Edit) error {
 	// A new row rather than a changed one: whoever sends the old one must not end the new one.
 	u.store.memory.ahead.forget(e.ChatID)
@@ -97,6 +99,7 @@ func (u *unit) Edit(e Edit) error {
 	return nil
 }
 
+// MessageTicket returns the link of a message: Tx says more.
 func (u *unit) MessageTicket(chatID, messageID int64) (Link, error) {
 	l := Link{ChatID: chatID, MessageID: messageID}
 	var at int64
@@ -113,6 +116,7 @@ func (u *unit) MessageTicket(chatID, messageID int64) (Link, error) {
 	return l, err
 }
 
+// LinkMessage links a message to its ticket: Tx says more.
 func (u *unit) LinkMessage(l Link) error {
 	if err := link(u.tx, l.ChatID, l.MessageID, text(l.Ticket), l.PeerChatID, l.PeerMessageID, millis(l.At)); err != nil {
 		return fmt.Errorf("link a message to its ticket: %w", err)
@@ -150,6 +154,7 @@ func linkSent(tx *txn, q *queued, o *Outcome) error {
 	return err
 }
 
+// TopicTicket returns the ticket whose own topic a thread is: Tx says more.
 func (u *unit) TopicTicket(chatID, threadID int64) (name string, err error) {
 	found, err := u.tx.get(`SELECT t.name FROM topics p JOIN tickets t ON p.key = 'ticket:' || t.name
 		WHERE p.chat_id = ? AND p.thread_id = ? AND p.thread_id <> 0 LIMIT 1`, []any{chatID, threadID}, &name)
@@ -159,6 +164,7 @@ func (u *unit) TopicTicket(chatID, threadID int64) (name string, err error) {
 	return name, err
 }
 
+// Emit records an event for the site: Tx says more.
 func (u *unit) Emit(e Event) error {
 	if _, err := u.tx.exec(`INSERT INTO events (seq, kind, ticket, feedback_id, actor, status, text, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		u.store.number(), string(e.Kind), text(e.Ticket), e.FeedbackID, text(e.Actor), string(e.Status), text(e.Text), millis(e.At)); err != nil {

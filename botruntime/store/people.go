@@ -10,6 +10,7 @@ import (
 // LimitFeedback is the kind of the limit on the tickets that one person may write.
 const LimitFeedback = "feedback"
 
+// Person returns what is known of a person: Tx says more.
 func (u *unit) Person(id int64) (Person, error) {
 	p := Person{ID: id}
 	var banned, told, seen int64
@@ -21,6 +22,7 @@ func (u *unit) Person(id int64) (Person, error) {
 	return p, nil
 }
 
+// SavePerson keeps a person: Tx says more.
 func (u *unit) SavePerson(p Person) error {
 	if _, err := u.tx.exec(`INSERT INTO persons (id, language, dialog, banned_at, banned_by, told_at, blocked, seen_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET language = excluded.language, dialog = excluded.dialog,
@@ -32,6 +34,7 @@ func (u *unit) SavePerson(p Person) error {
 	return nil
 }
 
+// Peek looks at a limit: Tx says more.
 func (u *unit) Peek(kind string, personID int64, l Limit, at time.Time) (ok bool, next time.Time, err error) {
 	now, window := millis(at), l.Window.Milliseconds()
 	if l.Uses <= 0 {
@@ -51,6 +54,7 @@ func (u *unit) Peek(kind string, personID int64, l Limit, at time.Time) (ok bool
 	return true, time.Time{}, nil
 }
 
+// Take counts a use against a limit: Tx says more.
 func (u *unit) Take(kind string, personID int64, l Limit, at time.Time) (ok bool, next time.Time, err error) {
 	if ok, next, err = u.Peek(kind, personID, l, at); err != nil || !ok {
 		return false, next, err

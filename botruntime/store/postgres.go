@@ -88,7 +88,7 @@ func (e *postgresEngine) connect(ctx context.Context) (_ *sql.Conn, err error) {
 	defer func() {
 		if err != nil {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the lock must not stay in the pool
-			err = errors.Join(err, conn.Close())
+			_ = conn.Close()
 		}
 	}()
 	var mine bool

@@ -48,6 +48,7 @@ func ticketNamed(tx *txn, name string) (ticketRow, error) {
 	return found[0], nil
 }
 
+// Ticket returns a ticket by its name: Tx says more.
 func (u *unit) Ticket(name string) (TicketRecord, error) {
 	r, err := ticketNamed(u.tx, name)
 	return r.TicketRecord, err
@@ -77,6 +78,7 @@ func (q TicketQuery) where() (condition string, args []any) {
 	return strings.Join(conditions, " AND "), args
 }
 
+// Tickets lists tickets: Tx says more.
 func (u *unit) Tickets(q TicketQuery) (page []TicketRecord, total int, err error) {
 	defer func() {
 		if err != nil {
@@ -96,6 +98,7 @@ func (u *unit) Tickets(q TicketQuery) (page []TicketRecord, total int, err error
 	return page, total, err
 }
 
+// AddTicket adds a ticket: Tx says more.
 func (u *unit) AddTicket(t ticket.Ticket, at time.Time) (name string, err error) {
 	if _, name, err = u.store.addTicket(u.tx, &t, "", at); err != nil {
 		return "", fmt.Errorf("add a ticket: %w", err)
@@ -103,6 +106,7 @@ func (u *unit) AddTicket(t ticket.Ticket, at time.Time) (name string, err error)
 	return name, nil
 }
 
+// SetStatus records a status: Tx says more.
 func (u *unit) SetStatus(c StatusChange) (err error) {
 	defer func() {
 		if err != nil {
@@ -145,6 +149,7 @@ func (s *Store) turnTopic(tx *txn, t *ticketRow, now ticket.Status) error {
 	return s.enqueue(tx, &queued{kind: JobTopic, ticket: t.row, place: place{chatID: t.ChatID, topic: t.topic}})
 }
 
+// TicketStats counts tickets: Tx says more.
 func (u *unit) TicketStats(since time.Time) (TicketStats, error) {
 	stats := TicketStats{ByStatus: map[ticket.Status]int{}, BySource: map[ticket.Source]int{}}
 	rows, err := u.tx.rows(`SELECT status, source, state, count(*) FROM tickets WHERE received_at >= ?
@@ -183,6 +188,7 @@ func (u *unit) TicketStats(since time.Time) (TicketStats, error) {
 	return stats, nil
 }
 
+// Retry puts a failed post back into the outbox: Tx says more.
 func (u *unit) Retry(name string) (bool, error) { return u.store.retry(u.tx, name) }
 
 // RetryTicket puts the post of a failed ticket back into the outbox; false where it has not failed.

@@ -6,6 +6,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,7 +27,25 @@ import (
 )
 
 // ErrNotInstalled means that this machine has no PostgreSQL.
-var ErrNotInstalled = errors.New("PostgreSQL's initdb and postgres are not in the PATH: install the packages postgresql-15 and postgresql-client-15")
+var ErrNotInstalled = errors.New("PostgreSQL's initdb and postgres are neither in the PATH nor in /usr/lib/postgresql: install the package postgresql")
+
+// find looks for one of PostgreSQL's programs: in the PATH, and where Debian puts them, the newest version first.
+func find(program string) (string, error) {
+	if path, err := exec.LookPath(program); err == nil {
+		return path, nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + program)
+	if err != nil || len(found) == 0 {
+		return "", ErrNotInstalled
+	}
+	return slices.MaxFunc(found, func(a, b string) int { return cmp.Compare(version(a), version(b)) }), nil
+}
+
+// version is that of a program of Debian's.
+func version(path string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path)))) // 0 for what is no number
+	return n
+}
 
 var shared struct {
 	once   sync.Once
@@ -73,10 +93,10 @@ const startTimeout = 60 * time.Second
 
 // Start makes a database cluster in a new directory and runs a server on it, which ends with this process at the latest.
 func Start() (_ *Server, err error) {
-	initdb, err1 := exec.LookPath("initdb")
-	postgres, err2 := exec.LookPath("postgres")
-	if errors.Join(err1, err2) != nil {
-		return nil, ErrNotInstalled
+	initdb, err1 := find("initdb")
+	postgres, err2 := find("postgres")
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
 	who, err := account()
 	if err != nil {
@@ -149,6 +169,7 @@ func (s *Server) run(cmd *exec.Cmd) error {
 		started <- err
 		if err == nil {
 			s.done <- cmd.Wait()
+			close(s.done)
 		}
 		_ = log.Close() // it was written by others
 	}()
@@ -183,6 +204,7 @@ func (s *Server) Stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	<-s.done
+	for range s.done { // how it ended is what it was told
+	}
 	return os.RemoveAll(s.dir)
 }
