@@ -105,8 +105,11 @@ func (h handlers) card(t store.TicketRecord) payload {
 	if nickname := ticket.Line(t.Nickname, maxName); nickname != "" {
 		label(texts.Nickname).inert(nickname)
 	}
-	_, topic, _ := texts.Category(t.Category, h.cfg.Intake.Categories)
-	label(texts.Topic).inert(topic)
+	if _, topic, known := texts.Category(t.Category, h.cfg.Intake.Categories); known {
+		label(texts.Topic).text(topic)
+	} else { // a word of the site's
+		label(texts.Topic).inert(topic)
+	}
 	label(texts.Source).text(texts.Sources[t.Source])
 	label(texts.Staff.Received).text(t.ReceivedAt.In(h.cfg.Location).Format(staffDate))
 	if t.State != store.StatePosted {
