@@ -177,26 +177,33 @@ func (s *Store) countSwept(tx *txn, posted, failed, lastPosted int64) error {
 	return tx.set(counterLastNumber, s.memory.last)
 }
 
-// shrink gives the pages that are free back to the disk, where the engine does not do so by itself.
+// shrink gives the pages that are free back to the disk, where the engine does not do so by itself. The file becomes
+// smaller when the log goes to it.
 func (s *Store) shrink(ctx context.Context) error {
 	e, ok := s.engine.(*sqliteEngine)
 	if !ok {
 		return nil
 	}
-	for {
+	for shrunk := false; ; shrunk = true {
 		free, err := list[int64](ctx, e.readDB, "PRAGMA freelist_count")
-		if err != nil || len(free) == 0 || free[0] < vacuumPages {
+		switch {
+		case err != nil:
+			return fmt.Errorf("count the free pages: %w", err)
+		case free[0] < vacuumPages && shrunk:
+			_, err = e.readDB.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 			return err
+		case free[0] < vacuumPages:
+			return nil
 		}
-		var left int64
 		if err := s.writer.write(ctx, func(tx *txn) error {
-			if _, err := tx.exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", vacuumPages)); err != nil {
-				return fmt.Errorf("give pages back: %w", err)
-			}
-			_, err := tx.get("PRAGMA freelist_count", nil, &left)
+			_, err := tx.exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", vacuumPages))
 			return err
-		}); err != nil || left >= free[0] {
-			return err
+		}); err != nil {
+			return fmt.Errorf("give pages back: %w", err)
+		}
+		left, err := list[int64](ctx, e.readDB, "PRAGMA freelist_count")
+		if err != nil || left[0] >= free[0] {
+			return err // somebody else needs them
 		}
 	}
 }
