@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -105,31 +106,107 @@ func (a accepted) at() time.Time {
 }
 
 // deliver calls a method that sends a message.
-func (a *api) deliver(ctx context.Context, method string, params messageParams) (m accepted, err error) {
-	if err = a.call(ctx, method, params, &m); err == nil && m.MessageID == 0 {
-		err = &outageError{Reached: true, What: "its answer to " + method + " names no message"}
+func (a *api) deliver(ctx context.Context, method string, params messageParams) (accepted, error) {
+	raw, err := a.exchange(ctx, method, params)
+	if err != nil {
+		return accepted{}, err
 	}
-	return m, err
+	m := readAccepted(raw)
+	if m.MessageID == 0 {
+		return m, &outageError{Reached: true, What: "its answer to " + method + " cannot be read"}
+	}
+	return m, nil
+}
+
+// readAccepted reads an answer up to what matters of it, which stands before the message's text: Telegram took the message,
+// whatever follows, and to send it again would post it twice. Without success there is no number.
+func readAccepted(raw []byte) (m accepted) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	ok := false
+	_ = eachField(d, func(name string) (err error) {
+		switch name {
+		case "ok":
+			return d.Decode(&ok)
+		case "result":
+			return eachField(d, m.field(d))
+		}
+		return d.Decode(&json.RawMessage{})
+	}) // what was read before an error is what there is
+	if !ok {
+		return accepted{}
+	}
+	return m
+}
+
+// field reads a field of a message, until it has those that matter.
+func (a *accepted) field(d *json.Decoder) func(name string) error {
+	return func(name string) (err error) {
+		switch name {
+		case "message_id":
+			err = d.Decode(&a.MessageID)
+		case "date":
+			err = d.Decode(&a.Date)
+		default:
+			err = d.Decode(&json.RawMessage{})
+		}
+		if err == nil && a.MessageID != 0 && a.Date != 0 {
+			err = errEnough
+		}
+		return err
+	}
+}
+
+var (
+	errEnough   = errors.New("everything was read that matters")
+	errNoObject = errors.New("no JSON object")
+)
+
+// eachField has read take the value of each field of the object that comes next.
+func eachField(d *json.Decoder, read func(name string) error) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.Join(errNoObject, err)
+	}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := t.(string) // names of fields are strings
+		if err := read(name); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
 }
 
 // call calls a method and reads its result.
 func (a *api) call(ctx context.Context, method string, params, result any) error {
-	var body bytes.Buffer // of this call alone: a connection may read it for longer than the call takes
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(params); err != nil {
-		return fmt.Errorf("encode %s: %w", method, err)
+	raw, err := a.exchange(ctx, method, params)
+	if err != nil {
+		return err
 	}
 	answer := struct {
 		OK     bool `json:"ok"`
 		Result any  `json:"result"`
 	}{Result: result}
-	raw, err := a.transport.post(ctx, a.address(method), body.Bytes())
-	if err != nil {
-		return fmt.Errorf("%s: %w", method, err)
-	}
 	if err := json.Unmarshal(raw, &answer); err != nil || !answer.OK {
 		return &outageError{Reached: true, What: "its answer to " + method + " cannot be read", Err: err}
 	}
 	return nil
+}
+
+// exchange calls a method and returns its answer.
+func (a *api) exchange(ctx context.Context, method string, params any) ([]byte, error) {
+	var body bytes.Buffer // of this call alone: a connection may read it for longer than the call takes
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(params); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", method, err)
+	}
+	raw, err := a.transport.post(ctx, a.address(method), body.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", method, err)
+	}
+	return raw, nil
 }

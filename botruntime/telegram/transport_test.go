@@ -120,8 +120,11 @@ func TestCallsWithoutAnAnswer(t *testing.T) {
 // TestAnAcceptedMessageIsNotSentAgain has Telegram answer with something that nobody has heard of yet.
 func TestAnAcceptedMessageIsNotSentAgain(t *testing.T) {
 	for body, want := range map[string]int64{
-		`{"ok":true,"result":{"message_id":5,"date":6,"forward_origin":{"type":"of tomorrow"}}}`: 5,
-		"": 0, "{}": 0, `{"ok":true}`: 0, `{"ok":false,"result":{"message_id":5}}`: 0, `{"ok":true,"result":{"message_id":5}`: 0,
+		`{"ok":true,"result":{"message_id":5,"date":6,"forward_origin":{"type":"of tomorrow"}}}`:       5,
+		`{"ok":true,"result":{"message_id":5,"from":{"id":[{}]},"chat":{},"date":6,"text":"breaks off`: 5,
+		`{"ok":true,"result":{"message_id":5}}`:                                                        5, // of a copy
+		"":                                                                                             0, "{}": 0, "[]": 0, `{"ok":true}`: 0, `{"ok":true,"result":true}`: 0, `{"ok":true,"result":{"date":6}}`: 0,
+		`{"ok":false,"result":{"message_id":5,"date":6}}`: 0, `{"result":{"message_id":5,"date":6}}`: 0, `{"ok":true,"result":{"message_id":"5"}}`: 0,
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
 		a := newAPI(mustComplete(t, Config{Token: sim.TestToken, APIURL: server.URL, ChatID: group}))
