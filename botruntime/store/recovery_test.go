@@ -295,7 +295,7 @@ func TestAFullDiskIsSurvived(t *testing.T) {
 	room := func(pages int64) {
 		t.Helper()
 		if err := s.writer.write(t.Context(), func(tx *txn) error {
-			_, err := tx.exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+			_, err := tx.conn.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -310,7 +310,9 @@ func TestAFullDiskIsSurvived(t *testing.T) {
 			t.Fatalf("admit: %v", err)
 		}
 		if err := s.Handle(t.Context(), 1, func(tx Tx) error {
-			return tx.Send(Outgoing{ChatID: author, Payload: []byte(long.Ticket.Message)})
+			_ = tx.Send(Outgoing{ChatID: author, Payload: []byte(long.Ticket.Message)})
+			_ = tx.Send(Outgoing{ChatID: author, Payload: []byte("short")}) // nothing of it may stay
+			return nil
 		}); !errors.Is(err, ErrFull) {
 			t.Fatalf("handle: %v", err)
 		}
@@ -328,12 +330,18 @@ func TestAFullDiskIsSurvived(t *testing.T) {
 		t.Errorf("counts: %+v", got)
 	}
 	room(1 << 20)
+	if err := s.Alive(t.Context()); err != nil {
+		t.Errorf("alive: %v", err)
+	}
+	if reason, _ := s.Trouble(); reason != "" {
+		t.Errorf("trouble with room, before anybody writes: %q", reason)
+	}
 	if got := admit(t, s, long); got[0] != Accepted {
 		t.Errorf("with room: %v", got)
 	}
-	handle(t, s, 1, func(tx Tx) error { return tx.Send(Outgoing{ChatID: author}) })
-	if reason, _ := s.Trouble(); reason != "" {
-		t.Errorf("trouble: %q", reason)
+	handle(t, s, 1, func(tx Tx) error { return tx.Send(Outgoing{ChatID: author, Payload: []byte("answer")}) })
+	if job := advance(t, s, author, nil, true); job == nil || string(job.Payload) != "answer" {
+		t.Errorf("message: %+v", job)
 	}
 	for _, want := range []string{"ticket_site_1", "ticket_site_2"} {
 		if job := advance(t, s, group, nil, true); job == nil || job.Ticket.ID != want {

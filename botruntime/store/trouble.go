@@ -33,6 +33,12 @@ func (t *trouble) set(fault, why error) {
 	t.fault, t.why = fault, why
 }
 
+func (t *trouble) is(fault error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Is(t.fault, fault)
+}
+
 // Trouble says what is wrong with the store: a reason for the bridge's condition and a message, both empty where it works
 // as it should. It goes on to tell of a damaged database that was set aside until somebody has taken the file away.
 func (s *Store) Trouble() (reason, message string) { return s.trouble.say() }

@@ -19,6 +19,7 @@ type txn struct {
 	after  []func()
 	wake   wake
 	dirty  bool   // something may have been written
+	failed error  // of a statement: SQLite may have ended the transaction, and what follows would be on its own
 	undone func() // called where the transaction's changes are undone
 }
 
@@ -32,7 +33,7 @@ func (t *txn) run(batch []op) (usable bool, err error) {
 	var end context.CancelFunc
 	t.ctx, end = t.engine.bound()
 	defer end()
-	t.after, t.wake = t.after[:0], wake{}
+	t.after, t.wake, t.failed = t.after[:0], wake{}, nil
 	if _, err := t.exec(t.engine.begin()); err != nil {
 		usable, undo := t.rollback()
 		return usable, errors.Join(fmt.Errorf("begin: %w", err), undo)
@@ -42,7 +43,11 @@ func (t *txn) run(batch []op) (usable bool, err error) {
 		if o.change == nil {
 			continue
 		}
-		if err := o.change(t); err != nil {
+		err := o.change(t)
+		if err == nil {
+			err = t.failed
+		}
+		if err != nil {
 			usable, undo := t.rollback()
 			return usable, errors.Join(err, undo)
 		}
@@ -82,6 +87,9 @@ func (w *wake) add(more wake) {
 func (t *txn) afterCommit(f func()) { t.after = append(t.after, f) }
 
 func (t *txn) prepare(query string) (*sql.Stmt, error) {
+	if t.failed != nil {
+		return nil, t.failed
+	}
 	if stmt, ok := t.stmts[query]; ok {
 		return stmt, nil
 	}
@@ -89,7 +97,15 @@ func (t *txn) prepare(query string) (*sql.Stmt, error) {
 	if err == nil {
 		t.stmts[query] = stmt
 	}
-	return stmt, err
+	return stmt, t.fails(err)
+}
+
+// fails notes the error of a statement.
+func (t *txn) fails(err error) error {
+	if err != nil {
+		t.failed = err
+	}
+	return err
 }
 
 // exec runs a constant statement; the statement is prepared once.
@@ -99,7 +115,8 @@ func (t *txn) exec(query string, args ...any) (sql.Result, error) {
 		return nil, err
 	}
 	t.dirty = true
-	return stmt.ExecContext(t.ctx, args...)
+	result, err := stmt.ExecContext(t.ctx, args...)
+	return result, t.fails(err)
 }
 
 // change is exec, and tells how many rows were changed.
@@ -121,7 +138,7 @@ func (t *txn) get(query string, args []any, into ...any) (found bool, err error)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, t.fails(err)
 }
 
 // rows begins to read the rows of a constant query.
@@ -130,7 +147,8 @@ func (t *txn) rows(query string, args ...any) (*sql.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(t.ctx, args...)
+	rows, err := stmt.QueryContext(t.ctx, args...)
+	return rows, t.fails(err)
 }
 
 // count counts a counter up and returns its new value.

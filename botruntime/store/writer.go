@@ -111,10 +111,20 @@ func (w *writer) do(ctx context.Context, change func(*txn) error) (receipt, erro
 	}
 }
 
+// roomProbe is how much alive writes to see whether there is room again.
+const roomProbe = 64 << 10
+
 // alive is nil once the writer came round to an empty change: it is neither stuck nor gone. A database that is out of
-// reach is not the bot's to heal.
+// reach, or a disk that is full, is not the bot's to heal; whether there is room again is tried out.
 func (w *writer) alive(ctx context.Context) error {
 	o := op{done: make(chan ending, 1)}
+	if w.trouble.is(ErrFull) {
+		o.change = func(tx *txn) error {
+			_, err1 := tx.exec(`INSERT INTO updates (id, payload) VALUES (-1, ?)`, make([]byte, roomProbe))
+			_, err2 := tx.exec(`DELETE FROM updates WHERE id = -1`)
+			return errors.Join(err1, err2)
+		}
+	}
 	select {
 	case w.ops <- o:
 	case <-ctx.Done():
@@ -122,7 +132,7 @@ func (w *writer) alive(ctx context.Context) error {
 	}
 	select {
 	case end := <-o.done:
-		if errors.Is(end.err, ErrUnreachable) {
+		if errors.Is(end.err, ErrUnreachable) || errors.Is(end.err, ErrFull) {
 			return nil
 		}
 		return end.err
