@@ -50,6 +50,15 @@ func TestCommandsAreForAdministrators(t *testing.T) {
 		if got := w.asks(colleague, 0, "/open").Text; got != texts.Staff.AdminOnly {
 			t.Errorf("a member reads %q", got)
 		}
+		for range 30 { // no flood of them gets more than one answer a minute
+			if _, err := w.Say(group, "/open", colleague); err != nil {
+				t.Fatal(err)
+			}
+		}
+		settle(3 * time.Second)
+		if got := w.last(group); got.From.ID != colleague.ID {
+			t.Errorf("the flood is answered with %q", got.Text)
+		}
 		if got := w.asks(boss, 0, "/open").Text; got != texts.Staff.NothingOpen {
 			t.Errorf("an administrator reads %q", got)
 		}

@@ -56,18 +56,32 @@ func (h handlers) staffCommandOf(m *message) staffCommand {
 
 // runCommand answers a command, of an administrator with what it asks for.
 func (h handlers) runCommand(tx store.Tx, m *message, f facts, run staffCommand) error {
-	answer, err := plain(h.texts().Staff.AdminUnknown), error(nil)
-	switch {
-	case f.admin:
-		_, args, _ := strings.Cut(strings.Join(strings.Fields(m.Text), " "), " ")
-		answer, err = run(h, tx, m, args)
-	case !f.adminUnknown:
-		answer = plain(h.texts().Staff.AdminOnly)
+	if !f.admin {
+		return h.refuseCommand(tx, m, f)
 	}
+	_, args, _ := strings.Cut(strings.Join(strings.Fields(m.Text), " "), " ")
+	answer, err := run(h, tx, m, args)
 	if err != nil {
 		return err
 	}
 	return send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: answer.name, ReplyTo: int64(m.ID)}, answer.payload)
+}
+
+// limitRefused is the kind of the limit on refusals: they go before tickets, which nobody is to hold up with commands.
+const limitRefused = "refused"
+
+var refusedLimit = store.Limit{Uses: 1, Window: time.Minute}
+
+// refuseCommand tells somebody, once a minute, that a command is for administrators.
+func (h handlers) refuseCommand(tx store.Tx, m *message, f facts) error {
+	if ok, _, err := tx.Take(limitRefused, m.actorID(), refusedLimit, h.now()); err != nil || !ok {
+		return wrapped("count a refusal", err)
+	}
+	text := h.texts().Staff.AdminOnly
+	if f.adminUnknown {
+		text = h.texts().Staff.AdminUnknown
+	}
+	return send(tx, store.Outgoing{ChatID: m.Chat.ID, ReplyTo: int64(m.ID)}, payload{Text: text})
 }
 
 // lookup is the ticket that a command is about: named, or of the message that the command answers, or of the topic that it
