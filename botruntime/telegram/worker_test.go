@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -70,7 +71,8 @@ func (s *updateStore) done() []int64 {
 // withWorker runs a worker over a store in a bubble; more tells it that updates were saved.
 func withWorker(t *testing.T, s *updateStore, test func(more func())) {
 	t.Helper()
-	cfg := mustComplete(t, Config{Token: "123456:TEST-TOKEN", APIURL: "http://telegram.test", ChatID: group, Rand: func() float64 { return 1 }})
+	cfg := mustComplete(t, Config{Token: "123456:TEST-TOKEN", APIURL: "http://telegram.test", ChatID: group, Rand: func() float64 { return 1 },
+		Logger: slog.New(slog.DiscardHandler)})
 	saved := make(chan struct{}, 1)
 	w := newWorker(cfg, s, newAPI(cfg), saved, handlers{cfg: cfg, identity: &identity{}, effectiveChat: func(id int64) int64 { return id }, now: time.Now})
 	ctx, cancel := context.WithCancel(t.Context())
