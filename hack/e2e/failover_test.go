@@ -5,7 +5,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -279,13 +278,11 @@ func TestARollingUpdateLosesNothing(t *testing.T) {
 	if err := world.Cluster.Patch(t.Context(), w.Bridge, patch); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
 	sent := 0
 	world.Eventually(t, 2*time.Minute, "both pods are replaced", func() (bool, string) {
 		sent++
 		w.Result(w.Send(int64(sent), "during the update"), 30*time.Second)
-		if err := world.Cluster.Get(ctx, client.ObjectKeyFromObject(w.Bridge), w.Bridge); err != nil {
+		if err := world.Cluster.Get(t.Context(), client.ObjectKeyFromObject(w.Bridge), w.Bridge); err != nil {
 			return false, err.Error()
 		}
 		old := 0
@@ -294,7 +291,7 @@ func TestARollingUpdateLosesNothing(t *testing.T) {
 				old++
 			}
 		}
-		rolled, err := world.Kubectl(ctx, "-n", w.Namespace, "rollout", "status", "deployment/"+v1alpha1.BotName(w.Name), "--watch=false")
+		rolled, err := world.Kubectl(t.Context(), "-n", w.Namespace, "rollout", "status", "deployment/"+v1alpha1.BotName(w.Name), "--watch=false")
 		return err == nil && old == 0 && w.Bridge.Status.ObservedGeneration == w.Bridge.Generation && strings.Contains(rolled, "successfully rolled out"), rolled
 	})
 	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, time.Minute)
