@@ -108,7 +108,7 @@ func runRound(c *conductor, steps []step, full bool, crowd func(stop <-chan stru
 	j := &judge{w: c.w, site: c.site, book: c.book, seen: c.site.seen}
 	pollEvery(500*time.Millisecond, 3*time.Minute*slowness, func() bool {
 		n, _ := j.missing()
-		return n == 0 && c.w.idle()
+		return n == 0 && c.w.telegram.Stats().PendingUpdates == 0 && c.w.idle()
 	})
 	close(over)
 	others.Wait()
