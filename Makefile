@@ -117,7 +117,7 @@ check-generated: generate manifests ## Fail where a generated file is not what t
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run the linters
-	@$(BIN)/golangci-lint run ./...
+	@$(BIN)/golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: fuzz
 fuzz: ## Fuzz each parser for FUZZTIME (default 30s)
