@@ -53,6 +53,8 @@ type engine interface {
 	finished(tx *txn) error
 	// bound is a context for the statements of one transaction; nothing may wait for a network forever.
 	bound() (context.Context, context.CancelFunc)
+	// hurry makes bound shorter: the bot is to end.
+	hurry()
 	// schema reads and notes how many migrations were made, and has them.
 	schema() schema
 	close() error

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,8 +25,12 @@ import (
 //go:embed migrations/postgres/*.sql
 var postgresMigrations embed.FS
 
-// serverPatience bounds one transaction: a server that is gone without a word must not hold the bot up for longer.
-const serverPatience = 20 * time.Second
+// serverPatience bounds one transaction: a server that is gone without a word must not hold the bot up for longer, and
+// when it ends, not longer than lastPatience.
+const (
+	serverPatience = 20 * time.Second
+	lastPatience   = 2 * time.Second
+)
 
 // postgresEngine is a schema of a PostgreSQL database, held by an advisory lock of the connection that writes. Its commits
 // do not wait for the server's disk; sync does.
@@ -33,6 +38,7 @@ type postgresEngine struct {
 	schemaName string
 	writeDB    *sql.DB
 	readDB     *sql.DB
+	hurried    atomic.Bool
 }
 
 // schemaPattern is a name that means the same with and without quotes.
@@ -106,7 +112,7 @@ func (e *postgresEngine) connect(ctx context.Context) (_ *sql.Conn, err error) {
 
 // release lets the next bot in at once, rather than when the server has noticed that this one is gone.
 func (e *postgresEngine) release(conn *sql.Conn) error {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	ctx, cancel := e.bound()
 	defer cancel()
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, e.lockKey()); err != nil {
 		return fmt.Errorf("give the lock back: %w", err)
@@ -140,8 +146,13 @@ func (e *postgresEngine) begin() string { return "BEGIN" }
 func (e *postgresEngine) reads() *sql.DB { return e.readDB }
 
 func (e *postgresEngine) bound() (context.Context, context.CancelFunc) {
+	if e.hurried.Load() {
+		return context.WithTimeout(context.Background(), lastPatience)
+	}
 	return context.WithTimeout(context.Background(), serverPatience)
 }
+
+func (e *postgresEngine) hurry() { e.hurried.Store(true) }
 
 func (e *postgresEngine) schema() schema {
 	files, err := fs.Sub(postgresMigrations, "migrations/postgres")

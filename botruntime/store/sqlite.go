@@ -181,6 +181,8 @@ func (e *sqliteEngine) bound() (context.Context, context.CancelFunc) {
 	return context.Background(), func() {}
 }
 
+func (e *sqliteEngine) hurry() {}
+
 func (e *sqliteEngine) schema() schema {
 	files, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
 	if err != nil {

@@ -20,8 +20,8 @@ const (
 	rollbackTimeout = 5 * time.Second
 )
 
-// writer makes all changes, on one connection. Changes that arrive while a commit is under way share the next one: a
-// commit waits for the disk, and the disk takes as long for one change as for a hundred.
+// writer makes all changes, on one connection. Changes that arrive while a commit is under way share the next one, and
+// commits that were made while the disk was synced share the next sync: it takes as long for one as for a hundred.
 type writer struct {
 	engine engine
 	// connected reads what the store keeps in memory, whenever a connection was opened.
@@ -142,6 +142,7 @@ func (w *writer) alive(ctx context.Context) error {
 }
 
 func (w *writer) close() error {
+	w.engine.hurry()
 	close(w.closing)
 	err := <-w.closed
 	w.closed <- err

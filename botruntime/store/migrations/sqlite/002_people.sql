@@ -1,7 +1,7 @@
 -- People, links, topics, events for the site; tickets in columns. Times are Unix milliseconds, 0 for none. Numbers (id,
 -- seq) are given by the store, from one sequence. The tables that most writes touch have few indexes, and keys that grow at
--- one end: every page that a commit changes is written to the disk. They have no checks
--- for lists of words either, each of which SQLite writes into a table of its own, at every change.
+-- one end: every page that a commit changes is written to the disk. They have no checks for lists of words either, each of
+-- which SQLite writes into a table of its own, at every change.
 
 CREATE INDEX outbox_by_ticket ON outbox (ticket); -- these two for the copying alone
 CREATE INDEX statuses_by_ticket ON statuses (ticket);
