@@ -34,23 +34,29 @@ func (w *world) fillDisk() {
 	}
 }
 
-// sufferFullDisk fills the disk, wants the bot to say so, kills it and has it start with a full disk, and makes room again. A bot that cannot
-// start on a full disk is started again, as a kubelet would.
+// sufferFullDisk fills the disk, and makes room again after the bot was killed and started with a full disk. All the while it has to say what
+// keeps it from working, and then to go on by itself.
 func (w *world) sufferFullDisk() {
 	w.fillDisk()
-	if !poll(30*time.Second*slowness, func() bool {
-		answer, err := health.Ask(w.t.Context(), w.state())
-		return err == nil && answer.Report.Storage != nil && answer.Report.Storage.Reason == v1alpha1.ReasonStorageFull
-	}) {
-		w.fail("the bot does not say that its disk is full\n%s", tail(w.logFile()))
-	}
+	w.saysThatItIsFull("when it runs")
 	w.kill()
-	for w.startBot(); w.exits < 5 && poll(3*time.Second, w.running().ended); w.startBot() {
-		w.exits++
+	w.startBot()
+	w.saysThatItIsFull("when it starts")
+	if bot := w.running(); bot.ended() {
+		w.fail("the bot ended because its disk is full: %v\n%s", bot.err, tail(w.logFile()))
 	}
 	must(w.t, os.Remove(w.ballast()))
 	if w.running().ended() {
 		w.startBot()
+	}
+}
+
+func (w *world) saysThatItIsFull(when string) {
+	if !poll(30*time.Second*slowness, func() bool {
+		answer, err := health.Ask(w.t.Context(), w.state())
+		return err == nil && answer.Report.Storage != nil && answer.Report.Storage.Reason == v1alpha1.ReasonStorageFull
+	}) {
+		w.fail("the bot does not say %s that its disk is full\n%s", when, tail(w.logFile()))
 	}
 }
 

@@ -59,7 +59,7 @@ func TestMonth(t *testing.T) {
 	}
 	tickets, lasts := 3_000, 20*time.Second
 	if os.Getenv("SOAK") != "" {
-		tickets, lasts = 60_000, 8*time.Minute
+		tickets, lasts = 60_000, 5*time.Minute
 	}
 	m := newMonth(t, tickets, fastClock{Began: time.Now().Round(0), Speed: float64(monthDays*oneDay) / float64(lasts)})
 	var samples []sample

@@ -131,8 +131,8 @@ func (j *judge) settle(began time.Time, count map[fault]int, last bool) {
 	j.w.t.Logf("after %s: %d feedbacks, %d conversations, %d additions, %d replies, tickets with statuses: %d, presses answered: %d of %d",
 		time.Since(began).Round(time.Second), len(j.site.all), len(j.book.conversations), len(j.book.additions), len(j.book.replies),
 		len(j.book.histories), j.answered(), len(j.book.presses))
-	j.w.t.Logf("faults: %v, kills in all %d, connections %d, feedback sent again %d times, results that came again %d, exits on a full disk %d",
-		count, j.w.kills, s.Connections, j.site.again, s.Repeated, j.w.exits)
+	j.w.t.Logf("faults: %v, kills in all %d, connections %d, feedback sent again %d times, results that came again %d",
+		count, j.w.kills, s.Connections, j.site.again, s.Repeated)
 	j.w.t.Logf("of Telegram: %v, of them answers lost %d", j.w.telegram.Stats().Faults, j.tolerable-j.w.kills)
 	j.w.t.Logf("repeats, at most %d: tickets %d, messages %d, files %d; not judged, for the staff or a person used one of two copies: %d",
 		j.tolerable, j.repeatedPosts, j.repeatedMessages, j.repeatedCopies, j.unclear)

@@ -63,7 +63,6 @@ type world struct {
 	bot      *process
 	failures []string
 	kills    int
-	exits    int // of the bot's own, while the disk was full
 }
 
 // newWorld starts the peers and writes the bot's files. No bot runs yet. edits are pairs of what stands in the manifest, and what shall.
