@@ -254,8 +254,14 @@ func TestAStandbyTakesOver(t *testing.T) {
 		}},
 	} {
 		pod := activePod(w)
-		end.end(pod)
+		connections := w.Site.Stats().Connections
 		began := time.Now()
+		end.end(pod)
+		// What a site sends into a connection that is about to break it has to send again: version 1 acknowledges nothing.
+		world.Eventually(t, failoverTarget, "the site has lost the active bot", func() (bool, string) {
+			s := w.Site.Stats()
+			return !s.Connected || s.Connections > connections, "it is still connected"
+		})
 		feedback := int64(i + 2)
 		result := w.Result(w.Send(feedback, "after"), failoverTarget)
 		t.Logf("the active bot is %s: the next post after %s", end.how, time.Since(began).Round(10*time.Millisecond))
