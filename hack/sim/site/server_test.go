@@ -289,6 +289,9 @@ func TestHalfOpenConnectionStaysSo(t *testing.T) {
 	h := start(t, Config{})
 	ring := wire.NewKeyRing(key(t, "first"))
 	frozen, _ := h.dial("x", h.url)
+	if err := h.site.WaitConnection(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
 	if n := h.site.Freeze(); n != 1 {
 		t.Errorf("%d connections frozen, want 1", n)
 	}
