@@ -55,6 +55,7 @@ func (s *Store) under(tx *txn, q *queued) error {
 	switch {
 	case q.chatID == 0 && t.State != StatePosted:
 		s.memory.held = true
+		tx.afterCommit(func() { s.memory.held = true }) // an older change of the same commit may have found that nothing is held
 	case q.chatID == 0:
 		q.place = post
 		if q.replyTo == 0 {

@@ -3,8 +3,11 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,6 +137,45 @@ func TestMessagesWaitForTheirTicketsPost(t *testing.T) {
 		})
 		if job := advance(t, s, group, nil, true); job == nil || job.ReplyTo != 71 || job.Kind != JobMessage {
 			t.Errorf("after the post is there: %+v", job)
+		}
+	})
+}
+
+// A message begins to wait for a post in the commit in which another post found that no message waits.
+func TestAMessageThatBeginsToWaitIsNotForgotten(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		admit(t, s, request("a", 1))
+		job := advance(t, s, group, nil, true)
+		begun, goOn := make(chan struct{}), make(chan struct{})
+		var writes sync.WaitGroup
+		behind := func(change func(*txn) error) {
+			queued := len(s.writer.ops)
+			writes.Go(func() {
+				if _, err := s.writer.do(context.Background(), change); err != nil {
+					t.Error(err)
+				}
+			})
+			for len(s.writer.ops) == queued {
+				runtime.Gosched()
+			}
+		}
+		var once sync.Once
+		writes.Go(func() {
+			_ = s.writer.write(context.Background(), func(*txn) error { once.Do(func() { close(begun); <-goOn }); return nil })
+		})
+		<-begun
+		behind(func(tx *txn) error { return s.settle(tx, group, sent(job, 70)) })
+		behind(func(tx *txn) error {
+			u := &unit{store: s, tx: tx}
+			name, err := u.AddTicket(direct("with a file"), epoch)
+			return errors.Join(err, u.Send(Outgoing{Copy: true, FromChatID: author, FromMessageID: 10, Ticket: name}))
+		})
+		close(goOn)
+		writes.Wait()
+		job = advance(t, s, group, nil, true)
+		if job = advance(t, s, group, sent(job, 71), true); job == nil || job.Kind != JobCopy || job.ReplyTo != 71 {
+			t.Errorf("behind the post: %+v", job)
 		}
 	})
 }

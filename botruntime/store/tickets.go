@@ -37,7 +37,7 @@ func scanTicket(row scanner, before ...any) (r ticketRow, err error) {
 
 // ticketNamed returns a ticket by its name, or ErrNotFound.
 func ticketNamed(tx *txn, name string) (ticketRow, error) {
-	rows, err := tx.rows(`SELECT `+ticketColumns+` FROM tickets t WHERE t.name = ?`, name)
+	rows, err := tx.rows(`SELECT `+ticketColumns+` FROM tickets t WHERE t.name = ?`, text(name))
 	found, err := collect(rows, err, func(row scanner) (ticketRow, error) { return scanTicket(row) })
 	switch {
 	case err != nil:

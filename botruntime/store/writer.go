@@ -30,6 +30,8 @@ type writer struct {
 	last    func() int64
 	syncer  *syncer
 	trouble *trouble
+	// woke wakes those who wait for what commits bring.
+	woke func(wake)
 
 	ops     chan op
 	closing chan struct{}
@@ -55,7 +57,7 @@ type ending struct {
 
 // newWriter opens the write connection of a store and works until close.
 func newWriter(ctx context.Context, s *Store) (*writer, error) {
-	w := &writer{engine: s.engine, connected: s.load, last: func() int64 { return s.memory.last }, trouble: s.trouble,
+	w := &writer{engine: s.engine, connected: s.load, last: func() int64 { return s.memory.last }, trouble: s.trouble, woke: s.woke,
 		ops: make(chan op, maxBatch), closing: make(chan struct{}), closed: make(chan error, 1)}
 	w.syncer = newSyncer(w.sync, s.woke)
 	if err := w.connect(ctx); err != nil {
@@ -263,6 +265,8 @@ func (w *writer) reconnect() error {
 		w.trouble.set(ErrUnreachable, err)
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
+	// Who was to be woken by a commit whose end was lost with the connection was not.
+	w.woke(wake{outbox: true, results: true})
 	return nil
 }
 

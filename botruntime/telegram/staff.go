@@ -77,12 +77,14 @@ const noteMark = "//"
 // groupMessage handles what a person, or an administrator in the chat's name, wrote in a chat of the staff's: a command,
 // or a reply to a ticket. Everything else is theirs.
 func (h handlers) groupMessage(tx store.Tx, m *message, f facts) (courtesy, error) {
-	if name, _ := command(m.Text); name != "" {
+	if name, addressee := command(m.Text); name != "" {
 		run := h.staffCommandOf(m)
-		if run == nil {
+		switch {
+		case run != nil:
+			return courtesy{}, h.runCommand(tx, m, f, run)
+		case addressee != "" || m.ReplyTo == nil: // a reply may begin with the word of a command: "/spawn takes you home"
 			return courtesy{}, h.strangeGroup(tx, m)
 		}
-		return courtesy{}, h.runCommand(tx, m, f, run)
 	}
 	if m.AutomaticForward || m.kind() == kindNone && m.unsupported == (unsupported{}) {
 		return courtesy{}, nil

@@ -93,6 +93,16 @@ func TestAnEditedReplyIsEditedForItsAuthor(t *testing.T) {
 	})
 }
 
+func TestAReplyMayBeginLikeACommand(t *testing.T) {
+	inBothLanguages(t, func(t *testing.T, w *world, author sim.User, _ *ticket.Catalog) {
+		post := w.feedback(author, "How do I get back to my base?")
+		w.reply(support, post.ID, "/spawn takes you home")
+		if got := w.last(author.ID); !strings.Contains(got.Text, "/spawn takes you home") {
+			t.Errorf("the author reads %q", got.Text)
+		}
+	})
+}
+
 func TestWhatIsNoReplyStaysAmongTheStaff(t *testing.T) {
 	inBothLanguages(t, func(t *testing.T, w *world, author sim.User, _ *ticket.Catalog) {
 		post := w.feedback(author, "The map does not open")

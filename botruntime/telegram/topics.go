@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,11 +28,21 @@ const maxTopicName = 128
 func (c *Config) TopicKey(t ticket.Ticket) string {
 	switch c.Topics {
 	case TopicsPerCategory:
-		return topicOfCategory + t.Category
+		return topicOfCategory + c.topicCategory(t.Category)
 	case TopicsPerTicket:
 		return topicOfTicket + t.ID
 	}
 	return ""
+}
+
+// topicCategory is the category whose topic a ticket goes to: visitors choose it where the site does not check, and what
+// nobody knows has no topic of its own.
+func (c *Config) topicCategory(name string) string {
+	_, _, known := c.show().Texts.Category(name, c.Intake.Categories)
+	if known || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Category == name }) {
+		return name
+	}
+	return "other"
 }
 
 // topicName is what a topic is called that has this key.

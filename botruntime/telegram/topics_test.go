@@ -31,6 +31,20 @@ func (w *world) admitIn(category string, messages ...string) {
 	}
 }
 
+// What a visitor makes up as a category makes no topic.
+func TestTopicKeysAreOfKnownCategories(t *testing.T) {
+	c := Config{Topics: TopicsPerCategory, Language: "en", Routes: []Route{{Category: "press", ChatID: group}},
+		Intake: Intake{Categories: []ticket.Category{{Name: "delivery"}}}}
+	for category, want := range map[string]string{
+		"bug": "category:bug", "delivery": "category:delivery", "press": "category:press", "other": "category:other", "": "category:other",
+		"a\x00b": "category:other", strings.Repeat("x", 10000): "category:other",
+	} {
+		if got := c.TopicKey(ticket.Ticket{Category: category}); got != want {
+			t.Errorf("category %.20q goes to topic %.40q, want %q", category, got, want)
+		}
+	}
+}
+
 // forumWorld is a world whose group has topics.
 func forumWorld(t *testing.T, topics string, c sim.Chat, test func(t *testing.T, w *world)) {
 	t.Helper()

@@ -50,6 +50,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		"migrated":         {refuses(400, "Bad Request: group chat was upgraded to a supergroup chat", `,"parameters":{"migrate_to_chat_id":-100777}`), verdict{migrateTo: -100777, reason: v1alpha1.ReasonChatMigrated}, `set spec.telegram.chatID to "-100777"`},
 		"no chat":          {refuses(400, "Bad Request: chat not found", ""), verdict{reason: v1alpha1.ReasonChatNotFound}, "add the bot"},
 		"no rights":        {refuses(400, "Bad Request: not enough rights to send text messages to the chat", ""), verdict{reason: v1alpha1.ReasonNoRights}, "let it send"},
+		"no photos":        {refuses(400, "Bad Request: not enough rights to send photos to the chat", ""), verdict{final: true}, "photos"},
 		"topic closed":     {refuses(400, "Bad Request: TOPIC_CLOSED", ""), verdict{topic: topicClosed}, ""},
 		"the message":      {refuses(400, `Bad Request: can't parse entities: unsupported start tag "secret" at byte offset 1`, ""), verdict{final: true}, "parse entities"},
 		"too long":         {refuses(400, "Bad Request: message is too long", ""), verdict{final: true}, "too long"},

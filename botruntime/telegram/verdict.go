@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,9 @@ var (
 	noPerson  = []string{"blocked by the user", "user is deactivated", "initiate conversation", "can't send messages to bots"}
 	noRights  = []string{"not enough rights", "have no rights", "need administrator rights", "chat_write_forbidden",
 		"chat_send_plain_forbidden", "chat_restricted", "chat_admin_required", "user_banned_in_channel"}
+	// noMedia are what a group can forbid of while text may be written.
+	noMedia = regexp.MustCompile(`not enough rights to send (photos|videos|video notes|voice notes|audios|music|documents|stickers|animations|gifs|polls|games|media)|` +
+		`chat_send_(photos|videos|roundvideos|voices|audios|docs|stickers|gifs|media|games|polls)_forbidden`)
 )
 
 // judge reads an error of a call about a chat.
@@ -117,6 +121,8 @@ func judgeBadRequest(e *refusalError, chatID int64) verdict {
 	case says(noChat), says(noPerson):
 		return verdict{person: says(noPerson), reason: v1alpha1.ReasonChatNotFound, message: fmt.Sprintf("Telegram shows the bot no chat %d: "+
 			"add the bot to the group, or correct spec.telegram.chatID", chatID)}
+	case noMedia.MatchString(strings.ToLower(e.Description)): // text goes through: nothing that waits behind it may have to wait
+		return verdict{final: true, message: e.Description}
 	case says(noRights):
 		return mayNotPost(e, chatID)
 	}
