@@ -174,6 +174,8 @@ func (e *postgresEngine) fault(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ErrUnreachable):
+		return ErrUnreachable
 	case !errors.As(err, &failed):
 		if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded) {
 			return ErrUnreachable

@@ -131,6 +131,9 @@ type receipt struct {
 // wait returns nil once a commit is synced. Where a sync failed after it, nobody knows whether it is. Nothing was committed
 // by the receipt 0.
 func (y *syncer) wait(ctx context.Context, r receipt) error {
+	if r.number == 0 {
+		return nil
+	}
 	return y.until(ctx, r.failures, func() bool { return y.synced.number >= r.number })
 }
 
