@@ -197,6 +197,10 @@ func (d *delivery) judge(ctx context.Context, err error) verdict {
 	switch {
 	case v.topic != topicFine:
 		return d.judgeTopic(v)
+	case d.job.Kind == store.JobTopic && (v.final || v.reason == v1alpha1.ReasonNoRights):
+		return d.judgeTopic(v)
+	case d.wantsTopic() && v.final: // Telegram refuses the topic, not what was to go there
+		return d.judgeTopic(verdict{topic: topicBarred})
 	case d.isPersonal(ctx, v):
 		d.nobody = d.job.ChatID > 0
 		return verdict{final: true, message: v.message}

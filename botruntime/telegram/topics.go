@@ -3,10 +3,10 @@
 package telegram
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,22 +28,16 @@ const maxTopicName = 128
 func (c *Config) TopicKey(t ticket.Ticket) string {
 	switch c.Topics {
 	case TopicsPerCategory:
-		return topicOfCategory + c.topicCategory(t.Category)
+		return topicOfCategory + topicCategory(t.Category)
 	case TopicsPerTicket:
 		return topicOfTicket + t.ID
 	}
 	return ""
 }
 
-// topicCategory is the category whose topic a ticket goes to: visitors choose it where the site does not check, and what
-// nobody knows has no topic of its own.
-func (c *Config) topicCategory(name string) string {
-	_, _, known := c.show().Texts.Category(name, c.Intake.Categories)
-	if known || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Category == name }) {
-		return name
-	}
-	return "other"
-}
+// topicCategory is the category whose topic a ticket goes to, in a form that can be a key: a site may have words of its own,
+// and may let its visitors write anything.
+func topicCategory(name string) string { return cmp.Or(ticket.Line(name, maxTopicName), "other") }
 
 // topicName is what a topic is called that has this key.
 func (c *Config) topicName(key string, t ticket.Ticket) string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
@@ -31,16 +32,18 @@ func (w *world) admitIn(category string, messages ...string) {
 	}
 }
 
-// What a visitor makes up as a category makes no topic.
-func TestTopicKeysAreOfKnownCategories(t *testing.T) {
-	c := Config{Topics: TopicsPerCategory, Language: "en", Routes: []Route{{Category: "press", ChatID: group}},
-		Intake: Intake{Categories: []ticket.Category{{Name: "delivery"}}}}
-	for category, want := range map[string]string{
-		"bug": "category:bug", "delivery": "category:delivery", "press": "category:press", "other": "category:other", "": "category:other",
-		"a\x00b": "category:other", strings.Repeat("x", 10000): "category:other",
-	} {
+// Whatever a visitor makes up as a category, the key of its topic is short and clean.
+func TestTopicKeysAreShortAndClean(t *testing.T) {
+	c := Config{Topics: TopicsPerCategory}
+	for category, want := range map[string]string{"bug": "category:bug", "idea of ours": "category:idea of ours", "": "category:other", "\x00": "category:other"} {
 		if got := c.TopicKey(ticket.Ticket{Category: category}); got != want {
-			t.Errorf("category %.20q goes to topic %.40q, want %q", category, got, want)
+			t.Errorf("category %q goes to topic %q, want %q", category, got, want)
+		}
+	}
+	for _, category := range []string{"a\x00b", strings.Repeat("x", 10000), "a\xffb"} {
+		got := c.TopicKey(ticket.Ticket{Category: category})
+		if len(got) > 4*maxTopicName || strings.ContainsRune(got, 0) || !utf8.ValidString(got) {
+			t.Errorf("category %.20q goes to topic %.80q", category, got)
 		}
 	}
 }
@@ -185,6 +188,28 @@ func TestWithoutTheRightTicketsGoToTheGeneralTopic(t *testing.T) {
 		if state, _ := w.health.now(); state != "true Reachable" {
 			t.Errorf("health is %s", state)
 		}
+	})
+}
+
+// Whatever Telegram has against a topic, tickets are posted, and the chat waits for nothing.
+func TestATopicThatIsRefusedHoldsNothingUp(t *testing.T) {
+	forumWorld(t, TopicsPerTicket, sim.Chat{}, func(t *testing.T, w *world) {
+		w.admitIn("bug", "in a topic of its own")
+		settle(time.Second)
+		for method, words := range map[string]string{"createForumTopic": "TOPICS_TOO_MUCH", "closeForumTopic": "not enough rights to close or open the topic"} {
+			if err := w.SetFaults(sim.Fault{Kind: sim.FaultRefused, Methods: []string{method}, Description: words}); err != nil {
+				t.Fatal(err)
+			}
+			w.follows(func(tx store.Tx) error {
+				return tx.SetStatus(store.StatusChange{TicketID: "ticket_site_1", Status: ticket.StatusClosed, At: time.Now()})
+			})
+			w.admitIn("bug", "while "+method+" is refused")
+			settle(2 * time.Second)
+			if state, _ := w.health.now(); !strings.HasPrefix(state, "true") {
+				t.Errorf("while %s is refused, health is %s", method, state)
+			}
+		}
+		w.wantAllAnswered(3)
 	})
 }
 
