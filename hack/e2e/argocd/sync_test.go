@@ -153,6 +153,24 @@ func handChangesAreHealed(t *testing.T, s *scene) {
 	})
 	t.Logf("healed after %s", took.Round(time.Millisecond))
 	s.bridges.waitHealthy(s.revision, time.Minute)
+	waitForOnePod(t, w)
+}
+
+// waitForOnePod waits until the bot has been rolled, to and fro: what follows must not be heard by a pod that goes.
+func waitForOnePod(t *testing.T, w *world.World) {
+	t.Helper()
+	world.Eventually(t, time.Minute, "one pod is left, and it has reported", func() (bool, string) {
+		var pods corev1.PodList
+		if err := world.Cluster.List(t.Context(), &pods, client.InNamespace(w.Namespace), client.MatchingLabels{v1alpha1.LabelBridge: w.Name}); err != nil {
+			return false, err.Error()
+		}
+		if err := world.Cluster.Get(t.Context(), client.ObjectKeyFromObject(w.Bridge), w.Bridge); err != nil {
+			return false, err.Error()
+		}
+		c := w.Bridge.Status.Connection
+		one := len(pods.Items) == 1 && c != nil && c.Pod == pods.Items[0].Name && c.State == v1alpha1.ConnectionConnected
+		return one && w.Bridge.Status.ObservedGeneration == w.Bridge.Generation, fmt.Sprintf("%d pods, %+v", len(pods.Items), c)
+	})
 }
 
 func rotationIsNoDrift(t *testing.T, s *scene) {
