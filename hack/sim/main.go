@@ -8,27 +8,13 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/cli"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "sim:", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	root := &cobra.Command{Use: "sim", Short: "Simulators for tests and demonstrations",
-		SilenceUsage: true, SilenceErrors: true}
+	root := &cobra.Command{Use: "sim", Short: "Simulators for tests and demonstrations"}
 	root.AddCommand(telegramCommand(), siteCommand())
-	return root.ExecuteContext(ctx)
+	cli.Main(root)
 }
