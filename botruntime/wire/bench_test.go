@@ -150,3 +150,45 @@ func BenchmarkDecodeResult(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkVerifyV2 is [BenchmarkVerify] for the same feedback in version 2.
+func BenchmarkVerifyV2(b *testing.B) {
+	key := mustKey(b, "benchmark")
+	ring, now := NewKeyRing(key), time.Unix(benchTS, 0)
+	body, err := NewBody(TypeNewFeedback, []byte(benchData))
+	if err != nil {
+		b.Fatal(err)
+	}
+	data, err := AppendV2(nil, benchUUID, body, key, benchTS, benchUUID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		frame, err := DecodeV2(data, DefaultLimits())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := frame.Verify(ring, now, time.Minute); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := frame.Feedback(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendV2(b *testing.B) {
+	key := mustKey(b, "benchmark")
+	// Boxed once, as a session would keep it.
+	var body Body = Answer{OK: true, TicketID: "ticket_site_123", MessageID: 456, SentAt: "2025-10-17T12:00:01"}
+	var buf []byte
+	var err error
+	b.ReportAllocs()
+	for b.Loop() {
+		if buf, err = AppendV2(buf[:0], benchUUID, body, key, benchTS, benchUUID); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -40,23 +40,33 @@ func (d *document) appendCanonical(dst []byte, at uint32, form Form) (out []byte
 		}
 		return append(dst, ']'), true
 	case KindObject:
-		dst = append(dst, '{')
-		for key := n.start; key != 0; key = d.nodes[key].next {
-			if key != n.start {
-				dst = append(dst, ',')
-			}
-			if dst, ok = d.appendText(dst, &d.nodes[key], form); !ok {
-				return dst, false
-			}
-			dst = append(dst, ':')
-			if dst, ok = d.appendCanonical(dst, key+1, form); !ok {
-				return dst, false
-			}
-		}
-		return append(dst, '}'), true
+		return d.appendObject(dst, n, form, "")
 	default:
 		return append(dst, n.kind.String()...), true // null, false, true
 	}
+}
+
+// appendObject prints an object, less the member named without; "" leaves
+// none out.
+func (d *document) appendObject(dst []byte, n *node, form Form, without string) (out []byte, ok bool) {
+	dst = append(dst, '{')
+	start := len(dst)
+	for key := n.start; key != 0; key = d.nodes[key].next {
+		if without != "" && d.span(&d.nodes[key]) == without {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		if dst, ok = d.appendText(dst, &d.nodes[key], form); !ok {
+			return dst, false
+		}
+		dst = append(dst, ':')
+		if dst, ok = d.appendCanonical(dst, key+1, form); !ok {
+			return dst, false
+		}
+	}
+	return append(dst, '}'), true
 }
 
 func (d *document) appendText(dst []byte, n *node, form Form) (out []byte, ok bool) {

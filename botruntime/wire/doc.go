@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wire is version 1 of the protocol between a site and the bot: JSON
-// frames, their canonical form, and the HMAC signatures over it. It does no
-// I/O, reads no clock and keeps no state; every function may be called from
-// several goroutines at once.
+// Package wire is the protocol between a site and the bot, in its versions 1
+// and 2: JSON frames, their canonical form, and the HMAC signatures over it. It
+// does no I/O, reads no clock and keeps no state; every function may be called
+// from several goroutines at once.
 //
 // # Canonical JSON
 //
@@ -38,4 +38,14 @@
 // therefore good for 2 x TTL at most, and that is how long its nonce has to be
 // remembered, durably: see [NonceTTL]. A nonce that comes again with the same
 // id is a re-send, not a replay.
+//
+// # Version 2
+//
+// Every frame but ping and pong is an envelope {v: 2, type, id, data, ts, nonce,
+// kid, sig}. The signature is HMAC-SHA256, in hexadecimal digits, over the
+// canonical form, in [FormUTF8], of the envelope without sig, with the key that
+// kid names: nothing in it can be swapped. A frame passes [DecodeV2], then
+// [Envelope.Verify], then the reader of its type, such as [Envelope.Status].
+// [AppendV2] prints a [Body] as a frame. docs/protocol describes both versions
+// by JSON Schemas.
 package wire

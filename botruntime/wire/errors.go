@@ -99,3 +99,31 @@ func Reason(err error) string {
 		return ""
 	}
 }
+
+// The error codes of a feedback_result of version 2.
+const (
+	CodeInvalidMessage   = "invalid_message"
+	CodeInvalidSignature = "invalid_signature"
+	CodeExpired          = "expired"
+	CodeReplayed         = "replayed"
+	CodeInvalidPayload   = "invalid_payload"
+	CodeDeliveryRefused  = "delivery_refused" // by Telegram, for good
+)
+
+// Refusal is the answer to a feedback that is refused for an error of this
+// package. What could not be verified may be sent again: it ends nothing.
+func Refusal(err error) Answer {
+	a := Answer{Error: Reason(err), Code: CodeInvalidMessage, Retryable: true}
+	var payload *InvalidPayloadError
+	switch {
+	case errors.Is(err, ErrBadSignature):
+		a.Code = CodeInvalidSignature
+	case errors.Is(err, ErrExpired):
+		a.Code = CodeExpired
+	case errors.Is(err, ErrReplayedNonce):
+		a.Code = CodeReplayed
+	case errors.As(err, &payload):
+		a.Code, a.Retryable = CodeInvalidPayload, false
+	}
+	return a
+}

@@ -86,6 +86,7 @@ func (k Key) Sign(ts int64, nonce string, canonical []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// mac is the signature of version 1.
 func (k *keyState) mac(ts int64, nonce string, canonical []byte) [sha256.Size]byte {
 	m := k.macs.Get().(*mac)
 	m.head = strconv.AppendInt(m.head[:0], ts, 10)
@@ -93,6 +94,15 @@ func (k *keyState) mac(ts int64, nonce string, canonical []byte) [sha256.Size]by
 	m.head = append(m.head, nonce...)
 	m.head = append(m.head, '.')
 	m.Write(m.head)
+	return k.finish(m, canonical)
+}
+
+// macBare is the signature of version 2, whose canonical JSON has everything.
+func (k *keyState) macBare(canonical []byte) [sha256.Size]byte {
+	return k.finish(k.macs.Get().(*mac), canonical)
+}
+
+func (k *keyState) finish(m *mac, canonical []byte) [sha256.Size]byte {
 	m.Write(canonical)
 	m.Sum(m.sum[:0])
 	sum := m.sum

@@ -21,6 +21,7 @@ type parser struct {
 	nodes []node
 	text  []byte
 	keys  []uint32 // keys of the objects that are still open, innermost last
+	lone  bool     // see document
 }
 
 var parsers = sync.Pool{New: func() any { return new(parser) }}
@@ -47,6 +48,7 @@ func Parse(data []byte, lim Limits) (Value, error) {
 		src:   string(data),
 		text:  string(p.text),
 		nodes: slices.Clone(p.nodes),
+		lone:  p.lone,
 	}}, nil
 }
 

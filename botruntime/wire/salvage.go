@@ -3,16 +3,24 @@
 package wire
 
 // salvageID finds the id of a frame that [Parse] refused, so that its sender
-// can be told. It reads the outermost object and skips over everything within:
-// NaN, depth or a missing bracket do not hide the id. Of several ids the last
-// counts. A frame that names another type than new_feedback has no answer.
+// can be told. A frame that names another type than new_feedback has no answer.
 func salvageID(data []byte) string {
+	id, frameType := salvage(data)
+	if frameType != "" && frameType != TypeNewFeedback {
+		return ""
+	}
+	return id
+}
+
+// salvage finds the id and the type of a frame. It reads the outermost object
+// and skips over everything within: NaN, depth or a missing bracket do not hide
+// them. Of several the last counts.
+func salvage(data []byte) (id, frameType string) {
 	p := parser{data: data}
 	p.space()
 	if !p.take('{') {
-		return ""
+		return "", ""
 	}
-	var id, frameType string
 	for depth := 1; depth > 0 && p.pos < len(data); {
 		switch data[p.pos] {
 		case '{', '[':
@@ -41,10 +49,7 @@ func salvageID(data []byte) string {
 			p.pos++
 		}
 	}
-	if frameType != "" && frameType != TypeNewFeedback {
-		return ""
-	}
-	return id
+	return id, frameType
 }
 
 // salvageMember reads what follows a key: its text, if it is a string.

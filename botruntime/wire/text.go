@@ -159,6 +159,7 @@ func (p *parser) escapeU(i int, f *flags) (next int, err error) {
 			break
 		}
 		*f |= needsASCII | hasLone
+		p.lone = true
 		p.text = appendSurrogate(p.text, r)
 		return i, nil
 	}

@@ -2,7 +2,10 @@
 
 package wire
 
-import "strconv"
+import (
+	"iter"
+	"strconv"
+)
 
 // Kind is the type of a [Value].
 type Kind uint8
@@ -47,6 +50,7 @@ type document struct {
 	src   string // the text as it came
 	text  string // strings that held escapes, unescaped; numbers that print otherwise
 	nodes []node
+	lone  bool // some string has a lone surrogate, perhaps one that counts for nothing
 }
 
 type node struct {
@@ -95,6 +99,24 @@ func (v Value) Len() int {
 		return int(n.end)
 	}
 	return 0
+}
+
+// Elements are the elements of an array, with their places; there are none of
+// anything else.
+func (v Value) Elements() iter.Seq2[int, Value] {
+	return func(yield func(int, Value) bool) {
+		n := v.node()
+		if n.kind != KindArray {
+			return
+		}
+		i := 0
+		for at := v.at + 1; at < n.next; at = v.doc.nodes[at].next {
+			if !yield(i, Value{doc: v.doc, at: at}) {
+				return
+			}
+			i++
+		}
+	}
 }
 
 // Get returns the member of an object, or the zero Value where there is none.
