@@ -24,6 +24,10 @@ demo: setup $(BIN)/demo $(BIN)/cluster images sim-image ## Start everything on t
 demo-down: $(BIN)/demo $(BIN)/cluster ## Stop what `make demo` started
 	@$(BIN)/demo down
 
+.PHONY: try
+try: setup $(BIN)/try $(BIN)/feedbackbridge-bot ## Run a Django site, a simulated Telegram and the bot on this machine, without Kubernetes (seconds)
+	@$(BIN)/try
+
 .PHONY: test
 test: setup ## Run every test (20 minutes; 45 the first time)
 	@hack/test.sh
@@ -67,7 +71,7 @@ $(BIN)/feedbackbridge-operator: $(SOURCES)
 $(BIN)/feedbackbridge-bot: $(SOURCES)
 	@CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $@ ./botruntime
 
-$(BIN)/sim $(BIN)/cluster $(BIN)/demo $(BIN)/bench: $(BIN)/%: $(SOURCES)
+$(BIN)/sim $(BIN)/cluster $(BIN)/demo $(BIN)/bench $(BIN)/try: $(BIN)/%: $(SOURCES)
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $@ ./hack/$*
 
 .PHONY: images

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package django
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store/pgtest"
+)
+
+// fault is what befalls a part of the way from the site's database to the group.
+type fault struct {
+	name         string
+	strike, mend func(*world)
+}
+
+var faults = []fault{
+	{"site", func(w *world) { must(w.t, w.site.Kill()) }, (*world).startSite},
+	{"Redis", func(w *world) { must(w.t, w.redis.Kill()) }, (*world).startRedis},
+	{"bot", (*world).killBot, func(w *world) { must(w.t, w.bot.Start()) }},
+	{"network cut", func(w *world) { w.proxy.Cut() }, func(w *world) { w.proxy.Heal() }},
+	{"network silent", func(w *world) { w.proxy.Freeze() }, func(w *world) { w.proxy.Heal() }},
+}
+
+// pairs are all pairs of faults; both orders of each, where that is wanted. The network can be in one state at a time.
+func pairs(ordered bool) (all [][2]fault) {
+	for i, a := range faults {
+		for j, b := range faults {
+			if i == j || !ordered && j < i || i >= 3 && j >= 3 {
+				continue
+			}
+			all = append(all, [2]fault{a, b})
+		}
+	}
+	return all
+}
+
+// postgres makes an empty database and returns its address, as Settings have it.
+func postgres(t testing.TB) string {
+	t.Helper()
+	dsn := pgtest.DSN(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	must(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the server ends soon
+	name := fmt.Sprintf("site%d", time.Now().UnixNano())
+	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name)
+	must(t, err)
+	config, err := pgx.ParseConfig(dsn)
+	must(t, err)
+	return fmt.Sprintf("host=%s user=%s dbname=%s", config.Host, config.User, name)
+}
+
+// Whatever two parts fail while feedback is being created, in transactions of which some are rolled back: each feedback that was
+// committed ends as one ticket and is confirmed, and none that was rolled back ever appears. MATRIX=full is 1,000 feedbacks in each pair, in
+// both orders, instead of 100 in all.
+func TestKillMatrix(t *testing.T) {
+	full := os.Getenv("MATRIX") == "full"
+	each, rate := 12, 30
+	if full {
+		each, rate = 1000, 250
+	}
+	for _, protocol := range []string{"V1", "Auto"} {
+		t.Run(protocol, func(t *testing.T) {
+			p := plan{kind: Portal, protocol: protocol, flags: []string{"--ping-interval", "1", "--ping-timeout", "2"}}
+			if protocol == "Auto" || full {
+				p.settings.Database = postgres(t)
+			}
+			w := newWorld(t, p)
+			w.connected()
+			var outcomes []outcome
+			for i, pair := range pairs(full) {
+				t.Logf("%s, then %s", pair[0].name, pair[1].name)
+				outcomes = append(outcomes, w.suffer(pair, 1+i*each, each, rate)...)
+			}
+			judge(t, outcomes, w.ledger(patience), w.telegram.Messages(group), w.botKills)
+			committed := len(slices.DeleteFunc(slices.Clone(outcomes), func(o outcome) bool { return !o.Committed }))
+			if committed < len(outcomes)/2 || committed == len(outcomes) {
+				t.Errorf("%d of %d were committed: that is no test of both", committed, len(outcomes))
+			}
+			t.Logf("%d feedbacks committed, %d not; the bot was killed %d times", committed, len(outcomes)-committed, w.botKills)
+		})
+	}
+}
+
+// suffer has a pair of faults befall the way in the middle of a burst, the second one while the first one lasts.
+func (w *world) suffer(pair [2]fault, first, count, rate int) []outcome {
+	w.t.Helper()
+	b := w.begin(first, count, "--rate", fmt.Sprint(rate))
+	w.until("a third of the burst", func() bool { return b.over() >= count/3 })
+	pair[0].strike(w)
+	w.until("two thirds of the burst", func() bool { return b.over() >= count*2/3 })
+	pair[1].strike(w)
+	outcomes := b.finish(w.t, count, patience)
+	pair[0].mend(w)
+	pair[1].mend(w)
+	w.until(fmt.Sprintf("the group has what was committed (%s, %s)", pair[0].name, pair[1].name), func() bool {
+		return w.lacks(outcomes) == 0
+	})
+	return outcomes
+}
+
+// lacks is how many of the committed feedbacks have no post.
+func (w *world) lacks(outcomes []outcome) (n int) {
+	there := map[string]bool{}
+	for _, m := range w.telegram.Messages(group) {
+		there[markOf.FindString(m.Text)] = true
+	}
+	for _, o := range outcomes {
+		if o.Committed && !there[o.mark()] {
+			n++
+		}
+	}
+	return n
+}
