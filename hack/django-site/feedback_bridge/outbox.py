@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the site has for the bot: written in the transaction of what it tells, read when it is due, settled when it is done.
+
+All of it is synchronous and works on the database of the site's feedback.
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import datetime, timedelta
+from typing import Iterable, NamedTuple
+
+from django.db import router
+from django.db.models import F, Q
+
+from . import times, wakeup, wire
+from .conf import conf
+from .models import Attachment, Outbox, Reply
+
+CONTENT = 700 << 10  # bytes of base64 in one frame, of all its attachments together
+RETRY_FIRST, RETRY_MOST = 2, 300  # seconds until what was refused for now is tried again
+
+
+def database() -> str:
+    return router.db_for_write(Outbox)
+
+
+# Written.
+
+
+def enqueue_feedback(feedback: Iterable, using: str | None = None) -> None:
+    """Has feedback sent to Telegram, also such as was created past the ORM. What has a ticket already is not posted twice."""
+    using = using or database()
+    now = times.to_db(times.now())
+    rows = [
+        Outbox(type=wire.NEW_FEEDBACK, feedback=item, created_at=now) for item in feedback if item.wire_id  # 0: it is from Telegram
+    ]
+    if rows:
+        Outbox.objects.using(using).bulk_create(rows)
+        wakeup.on_commit(using)
+
+
+def enqueue_status(feedback, status: str, at: datetime, actor: dict, using: str) -> None:
+    data = {"status": status, "at": times.to_wire(at), "actor": {k: v for k, v in actor.items() if v}}
+    _enqueue(Outbox(type=wire.STATUS, feedback=feedback, data=data), using)
+
+
+def enqueue_reply(reply: Reply, using: str) -> None:
+    _enqueue(Outbox(type=wire.REPLY, feedback=reply.feedback, reply=reply), using)
+
+
+def _enqueue(row: Outbox, using: str) -> None:
+    row.created_at = times.to_db(times.now())
+    row.save(using=using)
+    wakeup.on_commit(using)
+
+
+# Read.
+
+
+class Message(NamedTuple):
+    """What a frame is made of."""
+
+    uid: str
+    type: str
+    data: dict
+
+
+def due(types: Iterable[str], limit: int, besides: Iterable[str], attachments: bool) -> list[Message]:
+    """The oldest events of these types that the bot has not received, but for those that are on their way."""
+    now = times.now()
+    rows = (
+        Outbox.objects.using(database())
+        .filter(Q(not_before__isnull=True) | Q(not_before__lte=times.to_db(now)), settled_at__isnull=True, acked_at__isnull=True, type__in=types)
+        .exclude(uid__in=list(besides))
+        .select_related("feedback", "reply", "reply__user")
+        .order_by("id")[:limit]
+    )
+    rows = list(rows)
+    if rows:
+        Outbox.objects.using(database()).filter(pk__in=[row.pk for row in rows]).update(attempts=F("attempts") + 1, sent_at=times.to_db(now))
+    return [Message(str(row.uid), row.type, _data(row, attachments)) for row in rows]
+
+
+def _data(row: Outbox, attachments: bool) -> dict:
+    feedback = row.feedback
+    if row.type == wire.NEW_FEEDBACK:
+        data = {**feedback.feedback_bridge_data(), "feedback_id": feedback.wire_id}
+        files = Attachment.objects.using(row._state.db).filter(feedback=feedback, reply__isnull=True)
+        # Null is absent, in the protocol; saying nothing keeps frames small.
+        data = {name: value for name, value in data.items() if value not in (None, "")}
+    else:
+        data = {"ticket_id": feedback.telegram_ticket, "feedback_id": feedback.wire_id, **row.data}
+        files = Attachment.objects.none()
+    if row.type == wire.REPLY:
+        reply = row.reply
+        author = {"name": reply.author_name, "username": reply.author_username, "telegram_id": reply.author_telegram_id}
+        data.update(
+            {"from": reply.sender, "text": reply.text, "at": times.to_wire(times.from_db(reply.at))},
+            author={name: value for name, value in author.items() if value},
+        )
+        files = Attachment.objects.using(row._state.db).filter(reply=reply)
+    if attachments and row.type != wire.STATUS:
+        data["attachments"] = _attachments(files)
+    return data
+
+
+def _attachments(files) -> list[dict]:
+    """With their content if all of it fits; where it does not, the bot at least tells that there are files."""
+    files = list(files[: Attachment.MOST])
+    fits = sum(4 * -(-file.size // 3) for file in files if not file.url) <= CONTENT
+    described = []
+    for file in files:
+        item = {"name": file.name, "mime": file.mime, "size": file.size}
+        if file.url:
+            item["url"] = file.url
+        elif fits and file.content is not None:
+            item["base64"] = base64.b64encode(file.content).decode()
+        described.append(item)
+    return described
+
+
+# Settled. Each returns nothing for an event that is not there, or is settled: telling it twice changes nothing.
+
+
+def _open(uid):
+    try:
+        uid = uuid.UUID(str(uid))
+    except ValueError:  # none of ours
+        return Outbox.objects.none()
+    return Outbox.objects.using(database()).filter(uid=uid, settled_at__isnull=True)
+
+
+def acknowledge(uid: str) -> None:
+    """The bot has it for good. Only for feedback there is more to come: its result."""
+    now = times.to_db(times.now())
+    _open(uid).filter(acked_at__isnull=True).update(acked_at=now)
+    _open(uid).exclude(type=wire.NEW_FEEDBACK).update(settled_at=now)
+
+
+def find(uid: str) -> Outbox | None:
+    return _open(uid).select_related("feedback").first()
+
+
+def settle(row: Outbox, error: str = "") -> None:
+    now = times.to_db(times.now())
+    _open(row.uid).update(settled_at=now, error=error[:500])
+
+
+def give_up(uid: str, error: str) -> None:
+    """For an event that cannot be told; its feedback says so too."""
+    row = find(uid)
+    if row is None:
+        return
+    if row.type == wire.NEW_FEEDBACK:
+        type(row.feedback)._base_manager.using(database()).filter(pk=row.feedback_id).update(telegram_error=error[:500])
+    settle(row, error)
+
+
+def postpone(row: Outbox, error: str) -> None:
+    """To be sent again later, the later the more often it was sent."""
+    delay = min(RETRY_FIRST * 2 ** min(row.attempts, 20), RETRY_MOST)
+    at = times.to_db(times.now() + timedelta(seconds=delay))
+    _open(row.uid).update(not_before=at, acked_at=None, error=error[:500])
+
+
+# Pruned.
+
+
+def prune(batch: int = 1000) -> dict[str, int]:
+    """Deletes what is older than the retention: settled events, ids received, and events that the bot never took; no unsent feedback."""
+    from .models import Received
+
+    until = times.to_db(times.now() - timedelta(days=conf.RETENTION_DAYS))
+    using = database()
+    events = Outbox.objects.using(using)
+    return {
+        "settled": _delete(events.filter(settled_at__lt=until), batch),
+        "given up": _delete(events.filter(settled_at__isnull=True, created_at__lt=until).exclude(type=wire.NEW_FEEDBACK), batch),
+        "received": _delete(Received.objects.using(using).filter(at__lt=until), batch),
+    }
+
+
+def _delete(rows, batch: int) -> int:
+    """In small transactions: others wait for none of them."""
+    total = 0
+    while True:
+        keys = list(rows.order_by("pk").values_list("pk", flat=True)[:batch])
+        if not keys:
+            return total
+        total += rows.model.objects.using(rows.db).filter(pk__in=keys).delete()[0]
