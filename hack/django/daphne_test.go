@@ -48,7 +48,7 @@ func TestDaphnesPings(t *testing.T) {
 	for name, p := range sites {
 		t.Run(name, func(t *testing.T) {
 			p.flags = []string{"--ping-interval", "1", "--ping-timeout", "2"}
-			p.ping = time.Hour // of the bot's own pings, none comes to help
+			p.ping = 5 * time.Minute // of the bot's own pings, none comes to help
 			w := newWorld(t, p)
 			w.connected()
 			quiet := time.Now()

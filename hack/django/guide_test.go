@@ -144,6 +144,9 @@ func TestGuideForOtherSites(t *testing.T) {
 				t.Fatalf("%d answers, want %d", len(got), len(want))
 			}
 			for i := range want {
+				if language == "php" && keyOfNUL.MatchString(given[i].Payload) {
+					continue // PHP's json_decode refuses a key that begins so; no frame has one
+				}
 				if got[i] != want[i] {
 					t.Errorf("%+v\ngives %+v\nwant  %+v", given[i], got[i], want[i])
 				}
@@ -151,6 +154,8 @@ func TestGuideForOtherSites(t *testing.T) {
 		})
 	}
 }
+
+var keyOfNUL = regexp.MustCompile(`[{,]\s*"\\u0000`)
 
 // block is the first block of code in a language.
 func block(t *testing.T, guide, language string) string {

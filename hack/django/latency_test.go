@@ -11,11 +11,11 @@ import (
 // BenchmarkLatency measures the way of a feedback: from the commit in the site's database, through the outbox, Redis, the consumer, the
 // WebSocket and the bot's store, to Telegram's acceptance of the post; 20 a second. Its figures stand in docs/performance.md.
 func BenchmarkLatency(b *testing.B) {
-	for _, protocol := range []string{"V1", "Auto"} {
-		b.Run(protocol, func(b *testing.B) {
+	for _, protocols := range []string{"v1", "v2"} {
+		b.Run(protocols, func(b *testing.B) {
 			var all []time.Duration
 			for b.Loop() {
-				all = append(all, latencies(b, protocol, 400)...)
+				all = append(all, latencies(b, protocols, 400)...)
 			}
 			slices.Sort(all)
 			for name, share := range map[string]float64{"p50": 0.5, "p99": 0.99} {
@@ -26,9 +26,9 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-func latencies(b *testing.B, protocol string, count int) (all []time.Duration) {
+func latencies(b *testing.B, protocols string, count int) (all []time.Duration) {
 	b.Helper()
-	w := newWorld(b, plan{kind: Portal, protocol: protocol, settings: Settings{Database: postgres(b)}})
+	w := newWorld(b, plan{kind: Portal, settings: Settings{Database: postgres(b), More: []string{"FEEDBACK_BRIDGE_PROTOCOLS=" + protocols}}})
 	w.connected()
 	outcomes := w.begin(1, count, "--rate", "20", "--plain").finish(b, count, time.Minute)
 	w.until("everything is posted", func() bool { return w.lacks(outcomes) == 0 })

@@ -66,10 +66,11 @@ func TestKillMatrix(t *testing.T) {
 	if full {
 		each, rate = 1000, 250
 	}
-	for _, protocol := range []string{"V1", "Auto"} {
-		t.Run(protocol, func(t *testing.T) {
-			p := plan{kind: Portal, protocol: protocol, flags: []string{"--ping-interval", "1", "--ping-timeout", "2"}}
-			if protocol == "Auto" || full {
+	for _, protocols := range []string{"v1", "v2,v1"} {
+		t.Run(protocols, func(t *testing.T) {
+			p := plan{kind: Portal, flags: []string{"--ping-interval", "1", "--ping-timeout", "2"}}
+			p.settings.More = []string{"FEEDBACK_BRIDGE_PROTOCOLS=" + protocols}
+			if protocols != "v1" || full {
 				p.settings.Database = postgres(t)
 			}
 			w := newWorld(t, p)

@@ -181,7 +181,12 @@ func (w *world) until(what string, met func() bool) {
 func (w *world) connected() {
 	w.t.Helper()
 	must(w.t, w.bot.Start())
-	w.until("the bot connects", w.isConnected)
+	w.until("the bot connects", func() bool {
+		if ended, err := w.bot.Ended(); ended {
+			w.t.Fatalf("the bot ended: %v\n%s", err, Tail(w.bot.Log()))
+		}
+		return w.isConnected()
+	})
 }
 
 func (w *world) isConnected() bool {
