@@ -35,21 +35,27 @@ func (s *Store) Admit(ctx context.Context, requests []Request) ([]Verdict, error
 func (s *Store) admit(tx *txn, r *Request) (Verdict, error) {
 	id := toKey(r.ID)
 	fresh, err := admitNonce(tx, r, id)
-	if err != nil || !fresh {
+	if err != nil || !fresh && !r.KnownFirst {
 		return Replayed, err
 	}
 	known, err := look(tx, id, &r.Ticket)
 	switch {
 	case err != nil:
 		return 0, err
+	case !fresh && known.request == 0:
+		return Replayed, nil
 	case known.request != 0:
 		return Repeated, s.askAgain(tx, r, known.request, id)
 	}
 	verdict, row := Repeated, known.ticket
 	if row == 0 {
 		verdict = Accepted
-		if row, _, err = s.addTicket(tx, &r.Ticket, known.name, r.ReadAt); err != nil {
+		var name string
+		if row, name, err = s.addTicket(tx, &r.Ticket, known.name, r.ReadAt); err != nil {
 			return 0, err
+		}
+		if r.Then != nil {
+			r.Then(&unit{store: s, tx: tx}, name)
 		}
 	}
 	_, err = tx.exec(`INSERT INTO requests (id, ticket, key_id, form) VALUES (?, ?, ?, ?)`,

@@ -164,12 +164,3 @@ func (u *unit) TopicTicket(chatID, threadID int64) (name string, err error) {
 	}
 	return name, err
 }
-
-// Emit records an event for the site: Tx says more.
-func (u *unit) Emit(e Event) error {
-	if _, err := u.tx.exec(`INSERT INTO events (seq, kind, ticket, feedback_id, actor, status, text, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		u.store.number(), string(e.Kind), text(e.Ticket), e.FeedbackID, text(e.Actor), string(e.Status), text(e.Text), millis(e.At)); err != nil {
-		return fmt.Errorf("record an event: %w", err)
-	}
-	return nil
-}

@@ -71,3 +71,13 @@ func (r *recent) position(seq int64) int {
 	i, _ := slices.BinarySearchFunc(r.results, seq+1, func(r Result, seq int64) int { return cmp.Compare(r.Seq, seq) })
 	return i
 }
+
+// remove forgets single results; earlier ones stay.
+func (r *recent) remove(seqs []int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results = slices.DeleteFunc(r.results, func(known Result) bool { return slices.Contains(seqs, known.Seq) })
+	if len(r.results) == 0 {
+		r.results = nil
+	}
+}

@@ -54,6 +54,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 		args              []any
 	}{
 		{"events", "seq", `SELECT seq FROM events WHERE at < ? ORDER BY seq LIMIT ?`, []any{millis(now.Add(-s.opts.Retention.Events))}},
+		{"received", "id", `SELECT id FROM received WHERE at < ? LIMIT ?`, []any{millis(now.Add(-receivedMemory))}},
 		{"nonces", "nonce", `SELECT nonce FROM nonces WHERE expires_at < ? LIMIT ?`, []any{millis(now)}},
 		{"uses", "(kind, person, at, seq)", `SELECT kind, person, at, seq FROM uses WHERE until < ? LIMIT ?`, []any{millis(now)}},
 		// Of tickets that this store never had.

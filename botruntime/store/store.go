@@ -27,6 +27,7 @@ type Store struct {
 
 	outboxReady  chan struct{}
 	resultsReady chan struct{}
+	eventsReady  chan struct{}
 
 	closing sync.Once
 	closed  error
@@ -77,7 +78,8 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	s := &Store{opts: opts, trouble: &trouble{}, outboxReady: make(chan struct{}, 1), resultsReady: make(chan struct{}, 1)}
+	s := &Store{opts: opts, trouble: &trouble{}, outboxReady: make(chan struct{}, 1), resultsReady: make(chan struct{}, 1),
+		eventsReady: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -150,6 +152,9 @@ func (s *Store) OutboxReady() <-chan struct{} { return s.outboxReady }
 // ResultsReady is signalled when a result became due.
 func (s *Store) ResultsReady() <-chan struct{} { return s.resultsReady }
 
+// EventsReady is signalled when an event for the site was recorded.
+func (s *Store) EventsReady() <-chan struct{} { return s.eventsReady }
+
 // woke wakes those who wait for what was synced.
 func (s *Store) woke(w wake) {
 	if w.outbox {
@@ -157,6 +162,9 @@ func (s *Store) woke(w wake) {
 	}
 	if w.results {
 		signal(s.resultsReady)
+	}
+	if w.events {
+		signal(s.eventsReady)
 	}
 }
 

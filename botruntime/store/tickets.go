@@ -16,11 +16,13 @@ type ticketRow struct {
 	TicketRecord
 	row   int64
 	topic string
+	// statusMicros is StatusAt to the microsecond.
+	statusMicros int64
 }
 
 const ticketColumns = `t.id, t.name, t.source, t.feedback_id, t.telegram_id, t.username, t.first_name, t.nickname, t.category,
 	t.message, t.attachments, t.created_at, t.received_at, t.state, t.status, t.status_by, t.status_at, t.chat_id, t.thread_id, t.topic,
-	t.message_id, t.settled_at, t.failure`
+	t.message_id, t.settled_at, t.failure, t.status_us`
 
 // scanTicket reads ticketColumns, from behind the columns that are read into before.
 func scanTicket(row scanner, before ...any) (r ticketRow, err error) {
@@ -28,7 +30,7 @@ func scanTicket(row scanner, before ...any) (r ticketRow, err error) {
 	t := &r.Ticket
 	if err := row.Scan(append(before, &r.row, &t.ID, &t.Source, &t.FeedbackID, &t.TelegramID, &t.Username, &t.FirstName, &t.Nickname,
 		&t.Category, &t.Message, &t.Attachments, &created, &received, &r.State, &r.Status, &r.StatusBy, &statusAt, &r.ChatID, &r.ThreadID,
-		&r.topic, &r.MessageID, &settled, &r.Failure)...); err != nil {
+		&r.topic, &r.MessageID, &settled, &r.Failure, &r.statusMicros)...); err != nil {
 		return r, err
 	}
 	t.CreatedAt, r.ReceivedAt, r.StatusAt, r.SettledAt = fromMillis(created), fromMillis(received), fromStamp(statusAt), fromStamp(settled)
@@ -113,26 +115,17 @@ func (u *unit) SetStatus(c StatusChange) (err error) {
 			err = fmt.Errorf("record a status: %w", err)
 		}
 	}()
-	at := millis(c.At)
 	was, err := ticketNamed(u.tx, c.TicketID)
-	switch {
-	case err == nil:
-		u.store.memory.ahead.forget(was.ChatID)
-		if _, err := u.tx.exec(`UPDATE tickets SET status = ?, status_by = ?, status_at = ?, active_at = ? WHERE id = ?`,
-			string(c.Status), text(c.ActorName), at, at, was.row); err != nil {
-			return err
-		}
-		if err := u.store.turnTopic(u.tx, &was, c.Status); err != nil {
-			return err
-		}
-	case !isNotFound(err): // a post may be older than this store
+	if err != nil && !isNotFound(err) { // a post may be older than this store
 		return err
 	}
-	if _, err := u.tx.exec(`INSERT INTO statuses (seq, ticket, status, actor_id, actor_name, at) VALUES (?, ?, ?, ?, ?, ?)`,
-		u.store.number(), text(c.TicketID), string(c.Status), c.ActorID, text(c.ActorName), at); err != nil {
+	// Whoever gives a status later has the later time, whatever the clock of the one before: at the site, too.
+	c.At = laterOf(c.At, was.statusMicros)
+	if err := u.recordStatus(&was, c, c.At); err != nil {
 		return err
 	}
-	return u.Emit(Event{Kind: EventStatus, Ticket: c.TicketID, FeedbackID: was.FeedbackID, Actor: c.ActorName, Status: c.Status, At: c.At})
+	return u.Emit(Event{Kind: EventStatus, Ticket: c.TicketID, FeedbackID: was.FeedbackID, Actor: c.ActorName,
+		By: Actor{TelegramID: c.ActorID}, Status: c.Status, At: c.At})
 }
 
 // ownTopic begins the key of a ticket's own topic.

@@ -143,16 +143,21 @@ const (
 
 // Event is something that the site may want to know. Events are kept, in order, for a protocol that carries them.
 type Event struct {
-	// Seq is its place in the order, given by the store.
+	// Seq is its place in the order, and ID its frame's id, given by the store.
 	Seq  int64
+	ID   string
 	Kind EventKind
 	// Ticket is the ticket's name, FeedbackID the site's number of it; 0 where it has none.
 	Ticket     string
 	FeedbackID int64
-	// Actor is who did it, as ticket.ActorName writes it.
+	// Actor is who did it, as ticket.ActorName writes it; By is what is known besides.
 	Actor string
+	By    Actor
 	// Status is the new status (EventStatus), Text what was written (EventReply, EventMessage).
 	Status ticket.Status
 	Text   string
-	At     time.Time
+	// Attachments came with it, and Locale is the language of who wrote it (EventCreated, EventReply, EventMessage).
+	Attachments []Attachment
+	Locale      string
+	At          time.Time
 }

@@ -76,11 +76,12 @@ func (t *txn) rollback() (usable bool, err error) {
 }
 
 // wake is who is to be woken when a commit is synced.
-type wake struct{ outbox, results bool }
+type wake struct{ outbox, results, events bool }
 
 func (w *wake) add(more wake) {
 	w.outbox = w.outbox || more.outbox
 	w.results = w.results || more.results
+	w.events = w.events || more.events
 }
 
 // afterCommit has f run once the transaction is committed.

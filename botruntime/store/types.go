@@ -21,6 +21,10 @@ type Request struct {
 	Ticket ticket.Ticket
 	// ReadAt is when the frame was read; its nonce is kept until NonceUntil.
 	ReadAt, NonceUntil time.Time
+	// KnownFirst has a known ID be Repeated whatever its Nonce, as version 2 of the protocol has it.
+	KnownFirst bool
+	// Then, if given, is called in the transaction that makes the new ticket, with its name; perhaps again, after it was undone.
+	Then func(tx Tx, ticket string)
 }
 
 // Verdict is what became of a Request.

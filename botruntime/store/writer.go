@@ -266,7 +266,7 @@ func (w *writer) reconnect() error {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	// Who was to be woken by a commit whose end was lost with the connection was not.
-	w.woke(wake{outbox: true, results: true})
+	w.woke(wake{outbox: true, results: true, events: true})
 	return nil
 }
 

@@ -196,7 +196,9 @@ type raw struct {
 	data      []byte
 }
 
-func (r raw) Type() string                 { return r.frameType }
+// Type is the type of the frame.
+func (r raw) Type() string { return r.frameType }
+
 func (r raw) appendData(dst []byte) []byte { return append(dst, r.data...) }
 
 // NewBody makes a body of any type of a JSON object. It is for the other side
