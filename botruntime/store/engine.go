@@ -25,6 +25,8 @@ var (
 	ErrBroken = errors.New("the disk did not keep what was written; the bot has to start again")
 	// ErrUnreachable means that the database server cannot be reached, or that its lock was lost.
 	ErrUnreachable = errors.New("the database cannot be reached")
+	// ErrRejected means that the database refused a statement for what it says. It will again; nothing was changed.
+	ErrRejected = errors.New("the database refuses this")
 )
 
 // engine is what tells one database from the other. Queries are written for both, with ? for their parameters.
@@ -39,7 +41,7 @@ type engine interface {
 	release(conn *sql.Conn) error
 	// reads is the pool of connections that only read.
 	reads() *sql.DB
-	// fault is ErrFull, ErrCorrupt or ErrUnreachable where an error is one of these, else nil.
+	// fault is ErrFull, ErrCorrupt, ErrUnreachable or ErrRejected where an error is one of these, else nil.
 	fault(err error) error
 	// ended tells the error of a rollback where the database had ended the transaction already.
 	ended(err error) bool
