@@ -36,7 +36,8 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 }
 
 // under leads a message of a ticket's: to the ticket's topic in the ticket's chat, and without a chat of its own to
-// behind the ticket's post, or to chat 0 as long as there is none.
+// behind the ticket's post, or to chat 0 as long as there is none. Where the post's chat is none of the staff's any more, the
+// ticket's chat is the one that it would be posted to now.
 func (s *Store) under(tx *txn, q *queued) error {
 	if q.name == "" || q.threadID != 0 {
 		return nil
@@ -49,7 +50,10 @@ func (s *Store) under(tx *txn, q *queued) error {
 		return err
 	}
 	post, replyTo := place{t.ChatID, t.ThreadID, t.topic}, t.MessageID
-	if now := s.EffectiveChat(t.ChatID); now != t.ChatID { // where neither its message nor its topic is
+	switch now := s.EffectiveChat(t.ChatID); { // in another chat neither its message nor its topic is
+	case !s.serves(now):
+		post, replyTo = s.place(t.Ticket), 0
+	case now != t.ChatID:
 		post, replyTo = place{chatID: now, topic: t.topic}, 0
 	}
 	switch {
@@ -61,7 +65,7 @@ func (s *Store) under(tx *txn, q *queued) error {
 		if q.replyTo == 0 {
 			q.replyTo = replyTo
 		}
-	case q.chatID == post.chatID:
+	case q.chatID == post.chatID && (q.fromChatID != 0 || q.replyTo == 0): // an answer of the bot's stays where the question was
 		q.threadID, q.topic = post.threadID, post.topic
 	}
 	return nil
@@ -104,8 +108,8 @@ func (u *unit) Edit(e Edit) error {
 func (u *unit) MessageTicket(chatID, messageID int64) (Link, error) {
 	l := Link{ChatID: chatID, MessageID: messageID}
 	var at int64
-	found, err := u.tx.get(`SELECT ticket, peer_chat_id, peer_message_id, at FROM links WHERE chat_id = ? AND message_id = ?`,
-		[]any{chatID, messageID}, &l.Ticket, &l.PeerChatID, &l.PeerMessageID, &at)
+	found, err := u.tx.get(`SELECT ticket, peer_chat_id, peer_message_id, words, at FROM links WHERE chat_id = ? AND message_id = ?`,
+		[]any{chatID, messageID}, &l.Ticket, &l.PeerChatID, &l.PeerMessageID, &l.Words, &at)
 	if err == nil && !found { // the post itself
 		found, err = u.tx.get(`SELECT name, settled_at FROM tickets WHERE chat_id = ? AND message_id = ? AND message_id <> 0`,
 			[]any{chatID, messageID}, &l.Ticket, &at)
@@ -119,20 +123,23 @@ func (u *unit) MessageTicket(chatID, messageID int64) (Link, error) {
 
 // LinkMessage links a message to its ticket: Tx says more.
 func (u *unit) LinkMessage(l Link) error {
-	if err := link(u.tx, l.ChatID, l.MessageID, text(l.Ticket), l.PeerChatID, l.PeerMessageID, millis(l.At)); err != nil {
+	l.Ticket = text(l.Ticket)
+	if err := link(u.tx, &l); err != nil {
 		return fmt.Errorf("link a message to its ticket: %w", err)
 	}
 	return nil
 }
 
 // link records that a message belongs to a ticket, which is not idle then.
-func link(tx *txn, chatID, messageID int64, ticket string, peerChatID, peerMessageID, at int64) error {
-	if _, err := tx.exec(`INSERT INTO links (chat_id, message_id, ticket, peer_chat_id, peer_message_id, at) VALUES (?, ?, ?, ?, ?, ?)
+func link(tx *txn, l *Link) error {
+	at := millis(l.At)
+	if _, err := tx.exec(`INSERT INTO links (chat_id, message_id, ticket, peer_chat_id, peer_message_id, words, at) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat_id, message_id) DO UPDATE SET ticket = excluded.ticket, peer_chat_id = excluded.peer_chat_id,
-		peer_message_id = excluded.peer_message_id, at = excluded.at`, chatID, messageID, ticket, peerChatID, peerMessageID, at); err != nil {
+		peer_message_id = excluded.peer_message_id, words = excluded.words, at = excluded.at`,
+		l.ChatID, l.MessageID, l.Ticket, l.PeerChatID, l.PeerMessageID, l.Words, at); err != nil {
 		return err
 	}
-	_, err := tx.exec(`UPDATE tickets SET active_at = ? WHERE name = ? AND active_at < ?`, at, ticket, at)
+	_, err := tx.exec(`UPDATE tickets SET active_at = ? WHERE name = ? AND active_at < ?`, at, l.Ticket, at)
 	return err
 }
 
@@ -141,9 +148,8 @@ func linkSent(tx *txn, q *queued, o *Outcome) error {
 	if q.name == "" || o.MessageID == 0 {
 		return nil
 	}
-	at := millis(o.At)
 	for _, id := range append([]int64{o.MessageID}, o.MoreMessages...) {
-		if err := link(tx, q.chatID, id, q.name, q.fromChatID, q.fromMessageID, at); err != nil {
+		if err := link(tx, &Link{ChatID: q.chatID, MessageID: id, Ticket: q.name, PeerChatID: q.fromChatID, PeerMessageID: q.fromMessageID, At: o.At}); err != nil {
 			return err
 		}
 	}

@@ -209,7 +209,7 @@ func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
 		}
 	}
 	for _, id := range o.MoreMessages {
-		if err := link(tx, q.chatID, id, q.post, 0, 0, at); err != nil {
+		if err := link(tx, &Link{ChatID: q.chatID, MessageID: id, Ticket: q.post, At: o.At}); err != nil {
 			return err
 		}
 	}

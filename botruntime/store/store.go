@@ -41,6 +41,9 @@ type Options struct {
 	// Route says where tickets of a category are posted: a chat and, where that is fixed, a topic there (0 for none). Tickets
 	// that wait are led by it anew at Open.
 	Route func(category string) (chatID, threadID int64)
+	// Chats are the staff's chats, those that Route leads to; what people add to a ticket that was posted in another one goes
+	// to where Route leads the ticket now. Nil is for a staff that never moves.
+	Chats []int64
 	// Topic is the key of the topic that a ticket goes to, "" for none; a key ticket:<name> is that of the ticket's own one.
 	// Nil is for none.
 	Topic func(t ticket.Ticket) string
@@ -101,7 +104,7 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 		return s, nil
 	}
 	if err := s.reroute(ctx); err != nil {
-		return nil, fmt.Errorf("lead tickets that wait to their chats: %w", err)
+		return nil, fmt.Errorf("lead what waits to the chats of the settings: %w", err)
 	}
 	return s, nil
 }

@@ -123,7 +123,9 @@ type Link struct {
 	// PeerChatID and PeerMessageID are the same message on the other side (the staff's reply in the author's chat, say); 0
 	// where there is none.
 	PeerChatID, PeerMessageID int64
-	At                        time.Time
+	// Words is a sum of the words that the message says, by which an edit of nothing is known; 0 where nobody asks.
+	Words int64
+	At    time.Time
 }
 
 // EventKind says what an Event tells of.

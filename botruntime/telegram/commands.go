@@ -46,14 +46,8 @@ func menus(cfg *Config, effectiveChat func(int64) int64) []menu {
 	for _, language := range ticket.Languages {
 		out = append(out, menu{private, language, entries(direct, ticket.Texts(language).Commands)})
 	}
-	chats := []int64{effectiveChat(cfg.ChatID)}
-	for _, r := range cfg.Routes {
-		if id := effectiveChat(r.ChatID); r.ChatID != 0 && !slices.Contains(chats, id) {
-			chats = append(chats, id)
-		}
-	}
-	for _, id := range chats {
-		out = append(out, menu{Scope: menuScope{"chat_administrators", id},
+	for _, id := range cfg.Chats() {
+		out = append(out, menu{Scope: menuScope{"chat_administrators", effectiveChat(id)},
 			Commands: entries(staffMenu, ticket.Texts(cfg.Language).StaffCommands)})
 	}
 	return out

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,6 +177,18 @@ func (c *Config) Route(category string) (chatID, threadID int64) {
 		}
 	}
 	return c.ChatID, 0
+}
+
+// Chats are the staff's chats, by the settings: the one of the spec and those of the routes. They are the store's
+// Options.Chats.
+func (c *Config) Chats() []int64 {
+	chats := []int64{c.ChatID}
+	for _, r := range c.Routes {
+		if r.ChatID != 0 && !slices.Contains(chats, r.ChatID) {
+			chats = append(chats, r.ChatID)
+		}
+	}
+	return chats
 }
 
 // chatLimit is how fast the bot may send to a chat.
