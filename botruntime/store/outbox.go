@@ -170,14 +170,19 @@ const (
 	releaseJob = `UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`
 )
 
-// changeJob changes a job where it is: it moved if its chat did since it was claimed.
+// changeJob changes a job where it is: it moved if its chat did since it was claimed, in this very transaction perhaps.
 func (s *Store) changeJob(tx *txn, query string, q *queued) (rows int64, err error) {
 	rows, err = tx.change(query, q.chatID, q.priority(), q.seq)
-	if now := s.EffectiveChat(q.chatID); err == nil && rows == 0 && now != q.chatID {
-		s.memory.ahead.forget(now)
-		return tx.change(query, now, q.priority(), q.seq)
+	if err != nil || rows > 0 {
+		return rows, err
 	}
-	return rows, err
+	var now int64
+	moved, err := tx.get(`SELECT new_id FROM chats WHERE id = ?`, []any{q.chatID}, &now)
+	if err != nil || !moved {
+		return 0, err
+	}
+	s.memory.ahead.forget(now)
+	return tx.change(query, now, q.priority(), q.seq)
 }
 
 // settleTicket ends a ticket's wait and makes the results due that were asked for.
@@ -237,10 +242,9 @@ func (s *Store) refused(tx *txn, q *queued, o *Outcome) error {
 // WaitingChats returns the chats that jobs wait for.
 func (s *Store) WaitingChats(ctx context.Context) ([]int64, error) {
 	// From one chat to the next, rather than over all jobs.
-	rows, err := s.query(ctx, `WITH RECURSIVE waiting (id) AS (SELECT min(chat_id) FROM outbox
+	chats, err := read(ctx, s, scanOne[int64], `WITH RECURSIVE waiting (id) AS (SELECT min(chat_id) FROM outbox
 		UNION ALL SELECT (SELECT min(chat_id) FROM outbox WHERE chat_id > waiting.id) FROM waiting WHERE id IS NOT NULL)
 		SELECT id FROM waiting WHERE id <> 0`)
-	chats, err := collect(rows, err, scanOne[int64])
 	if err != nil {
 		return nil, fmt.Errorf("list the chats that jobs wait for: %w", err)
 	}

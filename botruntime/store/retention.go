@@ -100,12 +100,11 @@ func (s *Store) sweepOldTickets(ctx context.Context, before time.Time) error {
 	limit := millis(before)
 	for after := int64(0); ; {
 		// Tickets are looked at outside the writer, which nobody has to wait for then.
-		rows, err := s.query(ctx, `SELECT id, name, received_at, active_at, settled_at, state,
-			NOT EXISTS (SELECT 1 FROM results r WHERE r.ticket = tickets.id) FROM tickets WHERE id > ? ORDER BY id LIMIT ?`, after, sweepTickets)
-		found, err := collect(rows, err, func(row scanner) (a aged, err error) {
+		found, err := read(ctx, s, func(row scanner) (a aged, err error) {
 			err = row.Scan(&a.row, &a.name, &a.received, &a.active, &a.settled, &a.state, &a.answered)
 			return a, err
-		})
+		}, `SELECT id, name, received_at, active_at, settled_at, state,
+			NOT EXISTS (SELECT 1 FROM results r WHERE r.ticket = tickets.id) FROM tickets WHERE id > ? ORDER BY id LIMIT ?`, after, sweepTickets)
 		if err != nil || len(found) == 0 {
 			return err
 		}

@@ -4,7 +4,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,8 +21,6 @@ type Store struct {
 	trouble *trouble
 	memory  memory
 	recent  recent
-
-	dueResults *sql.Stmt
 
 	outboxReady  chan struct{}
 	resultsReady chan struct{}
@@ -97,9 +94,6 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	if s.writer, err = newWriter(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.dueResults, err = s.engine.reads().PrepareContext(ctx, s.engine.rebind(selectDueResults)); err != nil {
-		return nil, fmt.Errorf("prepare to read results: %w", err)
-	}
 	if opts.offline {
 		return s, nil
 	}
@@ -137,9 +131,6 @@ func (s *Store) closeAll() error {
 	var errs []error
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
-	}
-	if s.dueResults != nil {
-		errs = append(errs, s.dueResults.Close())
 	}
 	if s.engine != nil {
 		errs = append(errs, s.engine.close())

@@ -10,8 +10,11 @@ import (
 )
 
 // maxUnsynced is how many commits may wait to be synced while more of how jobs ended are made. It bounds what a power
-// failure can undo of a chat's: so many jobs, and the one that is being sent.
-const maxUnsynced = 8
+// failure can undo of a chat's: so many jobs, and the one that is being sent (mostLost).
+const (
+	maxUnsynced = 8
+	mostLost    = maxUnsynced + 1
+)
 
 // syncer makes commits durable. A commit survives the end of the process by itself; the syncer has it survive that of the
 // machine. It syncs all commits that were made until it begins, so that many share what one costs, and commits go on

@@ -34,13 +34,12 @@ func addDirect(t testing.TB, s *Store, messageID int64) (name string) {
 
 func events(t testing.TB, s *Store) []Event {
 	t.Helper()
-	rows, err := s.query(t.Context(), `SELECT seq, kind, ticket, feedback_id, actor, status, text, at FROM events ORDER BY seq`)
-	all, err := collect(rows, err, func(row scanner) (e Event, err error) {
+	all, err := read(t.Context(), s, func(row scanner) (e Event, err error) {
 		var at int64
 		err = row.Scan(&e.Seq, &e.Kind, &e.Ticket, &e.FeedbackID, &e.Actor, &e.Status, &e.Text, &at)
 		e.At = fromMillis(at)
 		return e, err
-	})
+	}, `SELECT seq, kind, ticket, feedback_id, actor, status, text, at FROM events ORDER BY seq`)
 	if err != nil {
 		t.Fatal(err)
 	}
