@@ -80,17 +80,6 @@ type TicketQuery struct {
 	Offset, Limit int
 }
 
-// TicketStats counts tickets.
-type TicketStats struct {
-	// ByStatus and BySource count those received since the time.
-	ByStatus map[ticket.Status]int
-	BySource map[ticket.Source]int
-	// Failed are those that Telegram refused.
-	Failed int
-	// FirstReaction is the median time from the post to its first status; 0 where none has one.
-	FirstReaction time.Duration
-}
-
 // Person is somebody who wrote to the bot.
 type Person struct {
 	ID int64
