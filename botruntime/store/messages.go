@@ -20,13 +20,19 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 	if m.Copy {
 		q.kind = JobCopy
 	}
+	if q.chatID != m.ChatID { // in another chat the number is another message's
+		q.replyTo = 0
+	}
 	if err := s.under(tx, &q); err != nil {
 		return fmt.Errorf("find where a message goes: %w", err)
 	}
-	if m.IfRefused != nil {
+	if m.ChatID == 0 || m.FromChatID > 0 { // what people add has no precedence over tickets: there is no end to it
+		q.rank = priorityPost
+	}
+	if len(m.IfRefused) > 0 {
 		var err error
 		if q.ifRefused, err = json.Marshal(m.IfRefused); err != nil {
-			return fmt.Errorf("encode the message that follows from a refusal: %w", err)
+			return fmt.Errorf("encode what follows from a refusal: %w", err)
 		}
 	}
 	if err := s.enqueue(tx, &q); err != nil {
@@ -94,14 +100,30 @@ func (s *Store) releaseHeld(tx *txn, post *queued, messageID int64) error {
 func (u *unit) Edit(e Edit) error {
 	// A new row rather than a changed one: whoever sends the old one must not end the new one.
 	u.store.memory.ahead.forget(e.ChatID)
-	if _, err := u.tx.exec(`DELETE FROM outbox WHERE kind = 'edit' AND chat_id = ? AND message_id = ?`, e.ChatID, e.MessageID); err != nil {
+	q := queued{kind: JobEdit, place: place{chatID: e.ChatID}, messageID: e.MessageID, payload: e.Payload}
+	if e.MessageID == 0 {
+		q.fromChatID, q.fromMessageID = e.FromChatID, e.FromMessageID
+	}
+	if _, err := u.tx.exec(`DELETE FROM outbox WHERE kind = 'edit' AND chat_id = ? AND message_id = ? AND from_chat_id = ? AND from_message_id = ?`,
+		e.ChatID, e.MessageID, q.fromChatID, q.fromMessageID); err != nil {
 		return fmt.Errorf("replace an edit: %w", err)
 	}
-	q := queued{kind: JobEdit, place: place{chatID: e.ChatID}, messageID: e.MessageID, payload: e.Payload}
 	if err := u.store.enqueue(u.tx, &q); err != nil {
 		return fmt.Errorf("put an edit into the outbox: %w", err)
 	}
 	return nil
+}
+
+// aimEdit names the message that an edit is of which came before that was sent: messages go first, so it was by now, unless Telegram
+// refused it.
+func aimEdit(tx *txn, a *aheadJob) (sent bool, err error) {
+	q := &a.queued
+	sent, err = tx.get(`SELECT peer_message_id FROM links WHERE chat_id = ? AND message_id = ? AND peer_chat_id = ? AND peer_message_id <> 0`,
+		[]any{q.fromChatID, q.fromMessageID, q.chatID}, &a.job.MessageID)
+	if err == nil && !sent {
+		_, err = tx.exec(endJob, q.chatID, q.priority(), q.seq)
+	}
+	return sent, err
 }
 
 // MessageTicket returns the link of a message: Tx says more.

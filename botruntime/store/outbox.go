@@ -31,9 +31,11 @@ type queued struct {
 	payload                            []byte
 	fromChatID, fromMessageID, replyTo int64
 	ifRefused                          []byte
+	// rank is its priority where that is behind its kind's.
+	rank int
 }
 
-func (q *queued) priority() int { return priorities[q.kind] }
+func (q *queued) priority() int { return max(q.rank, priorities[q.kind]) }
 
 // enqueue puts a job into the outbox, and gives it its number.
 func (s *Store) enqueue(tx *txn, q *queued) error {
@@ -99,7 +101,7 @@ func (s *Store) advance(tx *txn, chatID int64, done *Outcome, claim bool) (*Job,
 
 // claim takes the next job of a chat, and notes that a call is begun.
 func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
-	next, err := s.next(tx, chatID)
+	next, err := s.nextAimed(tx, chatID)
 	if err != nil || next == nil {
 		return nil, err
 	}
@@ -108,13 +110,30 @@ func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
 		if job.ThreadID, err = thread(tx, q.place); err != nil {
 			return nil, err
 		}
-		q.threadID = job.ThreadID
+		if q.threadID = job.ThreadID; q.threadID == 0 {
+			if job.Topics, err = sharedTopics(tx, q.place); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if !job.MaybeSent {
 		_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, q.priority(), q.seq)
 	}
 	tx.afterCommit(func() { s.memory.claims[chatID] = q })
 	return &job, err
+}
+
+// nextAimed takes the next job of a chat that has something to be done.
+func (s *Store) nextAimed(tx *txn, chatID int64) (*aheadJob, error) {
+	for {
+		next, err := s.next(tx, chatID)
+		if err != nil || next == nil || next.queued.kind != JobEdit || next.queued.messageID != 0 {
+			return next, err
+		}
+		if sent, err := aimEdit(tx, next); err != nil || sent {
+			return next, err
+		}
+	}
 }
 
 // settle records how a claimed job ended. One that is not claimed any more has ended before, and an edit that was
@@ -141,6 +160,9 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 	switch o.Kind {
 	case Released:
 		s.memory.ahead.forget(q.chatID)
+		if o.Progress != nil { // what was sent is known, so nothing of it is sent again
+			return keepProgress(tx, &q, o)
+		}
 		_, err := s.changeJob(tx, releaseJob, &q)
 		return err
 	case Migrated:
@@ -163,6 +185,14 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 		return linkSent(tx, &q, o)
 	}
 	return nil
+}
+
+// keepProgress releases a post that goes on where it was left. One that moved meanwhile begins anew in its other chat, and stays
+// claimed for that.
+func keepProgress(tx *txn, q *queued, o *Outcome) error {
+	_, err := tx.exec(`UPDATE outbox SET claimed = 0, payload = ? WHERE chat_id = ? AND priority = ? AND seq = ?`,
+		o.Progress, q.chatID, q.priority(), q.seq)
+	return err
 }
 
 const (
@@ -232,11 +262,16 @@ func (s *Store) refused(tx *txn, q *queued, o *Outcome) error {
 	if len(q.ifRefused) == 0 {
 		return nil
 	}
-	var then Outgoing
+	var then []Outgoing
 	if err := json.Unmarshal(q.ifRefused, &then); err != nil {
-		return fmt.Errorf("decode the message that follows from a refusal: %w", err)
+		return fmt.Errorf("decode what follows from a refusal: %w", err)
 	}
-	return s.send(tx, &then)
+	for i := range then {
+		if err := s.send(tx, &then[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WaitingChats returns the chats that jobs wait for.
