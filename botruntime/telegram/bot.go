@@ -26,7 +26,7 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	a := newAPI(&cfg)
 	standing := &standing{health: health}
 	saved := make(chan struct{}, 1)
-	sender, who := newSender(&cfg, st, a, standing), &identity{}
+	sender, who := newSender(&cfg, st, a, standing), newIdentity(cfg.Token)
 	effective := func(id int64) int64 { return st.EffectiveChat(id) }
 	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: effective,
 		members: newMembers(a, time.Now), now: time.Now}

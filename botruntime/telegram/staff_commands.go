@@ -5,6 +5,7 @@ package telegram
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func staffCommands(name string) staffCommand {
 // staffCommandOf is the command that a message in a staff's chat gives to this bot; nil for none.
 func (h handlers) staffCommandOf(m *message) staffCommand {
 	name, addressee := command(m.Text)
-	if addressee != "" && !h.identity.isNamed(addressee) || !h.isStaffChat(m.Chat.ID) {
+	if addressee != "" && !h.identity.isNamed(addressee) || !h.isFromStaff(m.Chat.ID) {
 		return nil
 	}
 	return staffCommands(name)
@@ -77,62 +78,83 @@ func (h handlers) refuseCommand(tx store.Tx, m *message, f facts) error {
 	if ok, _, err := tx.Take(limitRefused, m.actorID(), refusedLimit, h.now()); err != nil || !ok {
 		return wrapped("count a refusal", err)
 	}
-	text := h.texts().Staff.AdminOnly
-	if f.adminUnknown {
-		text = h.texts().Staff.AdminUnknown
-	}
-	return send(tx, store.Outgoing{ChatID: m.Chat.ID, ReplyTo: int64(m.ID)}, payload{Text: text})
+	return send(tx, store.Outgoing{ChatID: m.Chat.ID, ReplyTo: int64(m.ID)}, payload{Text: f.refusal(h.texts())})
 }
 
-// lookup is the ticket that a command is about: named, or of the message that the command answers, or of the topic that it
-// was written in. Where there is none, or not one alone, excuse says so.
+// refusal says why one who acts may not do what is for administrators.
+func (f facts) refusal(texts *ticket.Catalog) string {
+	switch {
+	case f.adminHidden:
+		return texts.Staff.AdminHidden
+	case f.adminUnknown:
+		return texts.Staff.AdminUnknown
+	}
+	return texts.Staff.AdminOnly
+}
+
+// lookup is the ticket that a command is about: that its first word names, or else of the message that the command answers, or of
+// the topic that it was written in. Where there is none, or not one alone, excuse says so.
 func (h handlers) lookup(tx store.Tx, m *message, args string) (t store.TicketRecord, excuse string, err error) {
 	texts := h.texts()
 	names := ticketNames(args)
-	if args == "" {
+	if names == nil {
 		link, err := h.target(tx, m)
-		if errors.Is(err, store.ErrNotFound) {
+		switch {
+		case errors.Is(err, store.ErrNotFound) && args == "":
 			return t, texts.Staff.WhichTicket, nil
-		}
-		if err != nil {
+		case errors.Is(err, store.ErrNotFound):
+			return t, texts.Staff.NoSuchTicket, nil
+		case err != nil:
 			return t, "", err
 		}
 		names = []string{link.Ticket}
 	}
-	var found []store.TicketRecord
+	found, err := h.shown(tx, m, names)
+	switch {
+	case err != nil:
+		return t, "", err
+	case len(found) == 0:
+		return t, texts.Staff.NoSuchTicket, nil
+	case len(found) == 1:
+		return found[0], "", nil
+	}
+	return t, texts.Staff.WhichOfTwo.With(ticket.Values{"First": found[0].ID, "Second": found[1].ID}), nil
+}
+
+// shown are those of some tickets that there are, and that the chat of a message may see.
+func (h handlers) shown(tx store.Tx, m *message, names []string) (found []store.TicketRecord, err error) {
 	for _, name := range names {
 		t, err := tx.Ticket(name)
 		switch {
 		case err == nil && h.isShownIn(t, m.Chat.ID):
 			found = append(found, t)
 		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return t, "", fmt.Errorf("look up a ticket: %w", err)
+			return nil, fmt.Errorf("look up a ticket: %w", err)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return t, texts.Staff.NoSuchTicket, nil
-	case 1:
-		return found[0], "", nil
-	}
-	return t, texts.Staff.WhichOfTwo.With(ticket.Values{"First": found[0].ID, "Second": found[1].ID}), nil
+	return found, nil
 }
 
 // isShownIn tells whether a chat may see a ticket: the one that its post belongs to, and the chat of the spec.
 func (h handlers) isShownIn(t store.TicketRecord, chatID int64) bool {
+	chatID = h.effectiveChat(chatID)
 	return chatID == h.effectiveChat(h.cfg.ChatID) || h.effectiveChat(t.ChatID) == chatID
 }
 
-// ticketNames are the names that somebody who writes this may mean: all of ticket_site_5, site_5 and 5.
-func ticketNames(s string) []string {
-	s = strings.ToLower(strings.TrimLeft(s, "#№"))
-	if len(s) > 64 {
+// nameForm is how the number of a ticket is written: all of ticket_site_5, site_5, 5 and #5.
+var nameForm = regexp.MustCompile(`^[#№]?(?:(?:ticket_)?(site|tg)_)?([0-9]{1,19})$`)
+
+// ticketNames are the names that somebody may mean whose words begin so; nil where they name none, but say why, perhaps.
+func ticketNames(args string) []string {
+	word, _, _ := strings.Cut(args, " ")
+	p := nameForm.FindStringSubmatch(strings.ToLower(word))
+	switch {
+	case p == nil:
 		return nil
+	case p[1] != "":
+		return []string{"ticket_" + p[1] + "_" + p[2]}
 	}
-	if _, err := strconv.ParseUint(s, 10, 63); err == nil {
-		return []string{"ticket_site_" + s, "ticket_tg_" + s}
-	}
-	return []string{"ticket_" + strings.TrimPrefix(s, "ticket_")}
+	return []string{"ticket_site_" + p[2], "ticket_tg_" + p[2]}
 }
 
 func (h handlers) openCommand(tx store.Tx, m *message, args string) (reply, error) {
@@ -140,7 +162,7 @@ func (h handlers) openCommand(tx store.Tx, m *message, args string) (reply, erro
 	if err != nil {
 		page = 1
 	}
-	p, err := h.openPage(tx, m.Chat.ID, page)
+	p, err := h.openPage(tx, h.effectiveChat(m.Chat.ID), page)
 	return reply{payload: p}, err
 }
 
@@ -193,10 +215,26 @@ func (h handlers) unbanCommand(tx store.Tx, m *message, args string) (reply, err
 	return plain(h.texts().Staff.Unbanned.With(ticket.Values{"ID": id})), wrapped("lift a ban", tx.SavePerson(person))
 }
 
-// personMeant is who a command is about: by a Telegram id, or the author of a ticket, as lookup finds it.
+// idForm is how a Telegram id is written. Without its mark, and so short as nobody's id has been for years, it is a ticket's number.
+var idForm = regexp.MustCompile(`^(?:id[0-9]{1,18}|[1-9][0-9]{5,17})$`)
+
+// personMeant is who a command is about: by a Telegram id, or the author of a ticket, as lookup finds it. A number that is both
+// is asked about.
 func (h handlers) personMeant(tx store.Tx, m *message, args string) (person store.Person, excuse string, err error) {
-	id, parseErr := strconv.ParseInt(strings.TrimPrefix(strings.ToUpper(args), "ID"), 10, 64)
-	if parseErr != nil {
+	word, _, _ := strings.Cut(strings.ToLower(args), " ")
+	var id int64
+	if idForm.MatchString(word) {
+		if id, err = strconv.ParseInt(strings.TrimPrefix(word, "id"), 10, 64); err != nil {
+			return person, "", fmt.Errorf("read a Telegram id: %w", err)
+		}
+		found, err := h.shown(tx, m, ticketNames(word))
+		switch {
+		case err != nil:
+			return person, "", err
+		case len(found) > 0:
+			return person, h.texts().Staff.TicketOrPerson.With(ticket.Values{"Ticket": found[0].ID, "ID": id}), nil
+		}
+	} else {
 		t, excuse, err := h.lookup(tx, m, args)
 		if err != nil || excuse != "" {
 			return person, excuse, err
@@ -252,10 +290,7 @@ func (h handlers) adminCallback(tx store.Tx, q *query, f facts) (courtesy, error
 		return says(q, texts.UnknownButton), nil
 	}
 	if !f.admin {
-		if f.adminUnknown {
-			return says(q, texts.Staff.AdminUnknown), nil
-		}
-		return says(q, texts.Staff.AdminOnly), nil
+		return says(q, f.refusal(texts)), nil
 	}
 	if page, ok := strings.CutPrefix(q.Data, openPrefix); ok {
 		return h.turnPage(tx, q, page)
@@ -271,7 +306,7 @@ func (h handlers) turnPage(tx store.Tx, q *query, page string) (courtesy, error)
 	if err != nil {
 		return says(q, h.textsFor(&q.From).UnknownButton), nil
 	}
-	p, err := h.openPage(tx, q.Message.Chat.ID, number)
+	p, err := h.openPage(tx, h.effectiveChat(q.Message.Chat.ID), number)
 	if err != nil {
 		return courtesy{}, err
 	}

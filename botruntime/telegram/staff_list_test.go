@@ -20,7 +20,11 @@ func TestTicketNames(t *testing.T) {
 		"tg_15":                 {"ticket_tg_15"},
 		"ticket_site_15":        {"ticket_site_15"},
 		"TICKET_TG_1":           {"ticket_tg_1"},
-		"-15":                   {"ticket_-15"},
+		"15 спам":               {"ticket_site_15", "ticket_tg_15"},
+		"tg_15 done at last":    {"ticket_tg_15"},
+		"-15":                   nil,
+		"spam 15":               nil,
+		"":                      nil,
 		fmt.Sprintf("%070d", 1): nil,
 	}
 	for s, want := range tests {
