@@ -37,6 +37,8 @@ type Store interface {
 	// Handle ends an update and commits, in one transaction, all that follows from it. One that ended before is not
 	// handled again.
 	Handle(ctx context.Context, id int64, handle func(store.Tx) error) error
+	// TicketStats counts the tickets received since a time.
+	TicketStats(ctx context.Context, since time.Time) (store.TicketStats, error)
 	// EffectiveChat is the chat that a chat of the spec has become: the same, unless its group became a supergroup.
 	EffectiveChat(id int64) int64
 }

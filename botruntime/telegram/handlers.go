@@ -26,6 +26,8 @@ type handlers struct {
 	// members tells who is an administrator; for prepare.
 	members *members
 	now     func() time.Time
+	// stats counts tickets since a time; for prepare.
+	stats func(ctx context.Context, since time.Time) (store.TicketStats, error)
 }
 
 // facts are what prepare found out for a handler.
@@ -34,6 +36,9 @@ type facts struct {
 	admin, adminUnknown bool
 	// adminHidden is set too where Telegram never will, as things are.
 	adminHidden bool
+	// stats are what an administrator asked for, as far as statsErr is nil.
+	stats    store.TicketStats
+	statsErr error
 }
 
 // courtesy is done at once when an update has been handled, and tried once: nobody is helped by a late one, and by a

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-telegram/bot/models"
 
@@ -26,22 +27,34 @@ func (h handlers) early(u *update) courtesy {
 	return c
 }
 
-// prepare asks Telegram what the handlers must know of an update: they themselves may call nobody. It is asked only who
-// is an administrator, and only of those who do what takes one.
+// prepare asks for what the handlers must know of an update: they themselves may call nobody. Telegram is asked only who is an
+// administrator, and only of those who do what takes one.
 func (h handlers) prepare(ctx context.Context, u *update) facts {
-	var chatID, userID int64
-	switch q, m := u.CallbackQuery, cmp.Or(u.Message, u.ChannelPost); {
+	q, m := u.CallbackQuery, cmp.Or(u.Message, u.ChannelPost)
+	switch {
 	case q != nil && q.Message != nil && !strings.HasPrefix(q.Data, ticket.CallbackPrefix):
-		chatID, userID = q.Message.Chat.ID, q.From.ID
-	case m != nil && h.staffCommandOf(m) != nil:
-		if m.inChatsName() {
-			return facts{admin: true}
-		}
-		if chatID = m.Chat.ID; m.From != nil {
-			userID = m.From.ID
-		}
+		return h.standingOf(ctx, q.Message.Chat.ID, q.From.ID)
+	case m == nil || h.staffCommandOf(m) == nil:
+		return facts{}
+	case m.inChatsName():
+		return h.count(ctx, m, facts{admin: true})
+	case m.From == nil:
+		return facts{}
 	}
-	if chatID = h.effectiveChat(chatID); userID == 0 || !h.isStaffChat(chatID) {
+	return h.count(ctx, m, h.standingOf(ctx, m.Chat.ID, m.From.ID))
+}
+
+// count adds the statistics that an administrator asks for with a message.
+func (h handlers) count(ctx context.Context, m *message, f facts) facts {
+	if name, _ := command(m.Text); f.admin && name == "/stats" {
+		f.stats, f.statsErr = h.stats(ctx, h.now().Add(-time.Duration(daysAsked(arguments(m)))*day))
+	}
+	return f
+}
+
+// standingOf tells whether somebody is an administrator of a chat of the staff's.
+func (h handlers) standingOf(ctx context.Context, chatID, userID int64) facts {
+	if chatID = h.effectiveChat(chatID); !h.isStaffChat(chatID) {
 		return facts{}
 	}
 	if chatID == userID { // a private chat has nobody else

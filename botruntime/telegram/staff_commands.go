@@ -14,8 +14,14 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
 
-// staffCommand does what a command asks for and returns the answer; args is what stands behind the command.
-type staffCommand func(h handlers, tx store.Tx, m *message, args string) (reply, error)
+// staffCommand does what a command asks for and returns the answer.
+type staffCommand func(h handlers, tx store.Tx, m *message, o order) (reply, error)
+
+// order is a command's: args is what stands behind it.
+type order struct {
+	args string
+	facts
+}
 
 // reply is the answer to a command. name is the ticket that it is about, if any: who replies to it writes to its author.
 type reply struct {
@@ -60,12 +66,17 @@ func (h handlers) runCommand(tx store.Tx, m *message, f facts, run staffCommand)
 	if !f.admin {
 		return h.refuseCommand(tx, m, f)
 	}
-	_, args, _ := strings.Cut(strings.Join(strings.Fields(m.Text), " "), " ")
-	answer, err := run(h, tx, m, args)
+	answer, err := run(h, tx, m, order{arguments(m), f})
 	if err != nil {
 		return err
 	}
 	return send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: answer.name, ReplyTo: int64(m.ID)}, answer.payload)
+}
+
+// arguments are what stands behind a command.
+func arguments(m *message) string {
+	_, args, _ := strings.Cut(strings.Join(strings.Fields(m.Text), " "), " ")
+	return args
 }
 
 // limitRefused is the kind of the limit on refusals: they go before tickets, which nobody is to hold up with commands.
@@ -157,8 +168,8 @@ func ticketNames(args string) []string {
 	return []string{"ticket_site_" + p[2], "ticket_tg_" + p[2]}
 }
 
-func (h handlers) openCommand(tx store.Tx, m *message, args string) (reply, error) {
-	page, err := strconv.Atoi(args)
+func (h handlers) openCommand(tx store.Tx, m *message, o order) (reply, error) {
+	page, err := strconv.Atoi(o.args)
 	if err != nil {
 		page = 1
 	}
@@ -166,16 +177,16 @@ func (h handlers) openCommand(tx store.Tx, m *message, args string) (reply, erro
 	return reply{payload: p}, err
 }
 
-func (h handlers) ticketCommand(tx store.Tx, m *message, args string) (reply, error) {
-	t, excuse, err := h.lookup(tx, m, args)
+func (h handlers) ticketCommand(tx store.Tx, m *message, o order) (reply, error) {
+	t, excuse, err := h.lookup(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
 	return reply{payload: h.card(t), name: t.ID}, nil
 }
 
-func (h handlers) closeCommand(tx store.Tx, m *message, args string) (reply, error) {
-	t, excuse, err := h.lookup(tx, m, args)
+func (h handlers) closeCommand(tx store.Tx, m *message, o order) (reply, error) {
+	t, excuse, err := h.lookup(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
@@ -189,8 +200,8 @@ func (h handlers) closeCommand(tx store.Tx, m *message, args string) (reply, err
 	return reply{payload{Text: about(h.texts().Staff.Closed, t.ID)}, t.ID}, nil
 }
 
-func (h handlers) banCommand(tx store.Tx, m *message, args string) (reply, error) {
-	person, excuse, err := h.personMeant(tx, m, args)
+func (h handlers) banCommand(tx store.Tx, m *message, o order) (reply, error) {
+	person, excuse, err := h.personMeant(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
@@ -202,8 +213,8 @@ func (h handlers) banCommand(tx store.Tx, m *message, args string) (reply, error
 	return plain(h.texts().Staff.Banned.With(ticket.Values{"ID": id})), wrapped("ban a person", tx.SavePerson(person))
 }
 
-func (h handlers) unbanCommand(tx store.Tx, m *message, args string) (reply, error) {
-	person, excuse, err := h.personMeant(tx, m, args)
+func (h handlers) unbanCommand(tx store.Tx, m *message, o order) (reply, error) {
+	person, excuse, err := h.personMeant(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
@@ -256,24 +267,24 @@ const (
 	day           = 24 * time.Hour
 )
 
-func (h handlers) statsCommand(tx store.Tx, _ *message, args string) (reply, error) {
+// daysAsked is how many days /stats is asked about.
+func daysAsked(args string) int {
 	days, err := strconv.Atoi(args)
 	if err != nil || days <= 0 {
 		days = statsDays
 	}
-	days = min(days, mostStatsDays)
-	stats, err := tx.TicketStats(h.now().Add(-time.Duration(days) * day))
-	if err != nil {
-		return reply{}, fmt.Errorf("count tickets: %w", err)
-	}
-	_, open, err := tx.Tickets(store.TicketQuery{Open: true, Limit: 1})
-	if err != nil {
-		return reply{}, fmt.Errorf("count open tickets: %w", err)
-	}
-	return reply{payload: statistics(h.texts(), stats, days, open)}, nil
+	return min(days, mostStatsDays)
 }
 
-func (h handlers) helpCommand(store.Tx, *message, string) (reply, error) {
+// statsCommand answers with what prepare counted: a transaction would hold up everybody meanwhile.
+func (h handlers) statsCommand(_ store.Tx, _ *message, o order) (reply, error) {
+	if o.statsErr != nil {
+		return reply{}, o.statsErr
+	}
+	return reply{payload: statistics(h.texts(), o.stats, daysAsked(o.args))}, nil
+}
+
+func (h handlers) helpCommand(store.Tx, *message, order) (reply, error) {
 	return plain(h.texts().Staff.Help), nil
 }
 
