@@ -23,7 +23,7 @@ type menu struct {
 	Commands []menuEntry `json:"commands,omitempty"`
 }
 
-// menuScope is where a menu is shown. ChatID belongs to chat_administrators.
+// menuScope is where a menu is shown. ChatID belongs to chat_administrators and chat.
 type menuScope struct {
 	Type   string `json:"type"`
 	ChatID int64  `json:"chat_id,omitempty"`
@@ -35,7 +35,7 @@ var (
 	staffMenu  = []string{"open", "ticket", "close", "ban", "unban", "stats", "help"}
 )
 
-// menus are all menus: of private chats, by language, and of the staff's chats for their administrators.
+// menus are all menus: of private chats, by language, and of the staff's chats for their administrators. Each ends with help.
 func menus(cfg *Config, effectiveChat func(int64) int64) []menu {
 	direct := directMenu
 	if !cfg.Intake.Enabled {
@@ -47,8 +47,12 @@ func menus(cfg *Config, effectiveChat func(int64) int64) []menu {
 		out = append(out, menu{private, language, entries(direct, ticket.Texts(language).Commands)})
 	}
 	for _, id := range cfg.Chats() {
-		out = append(out, menu{Scope: menuScope{"chat_administrators", effectiveChat(id)},
-			Commands: entries(staffMenu, ticket.Texts(cfg.Language).StaffCommands)})
+		staff := menu{Scope: menuScope{"chat_administrators", effectiveChat(id)}, Commands: entries(staffMenu, ticket.Texts(cfg.Language).StaffCommands)}
+		if id > 0 { // a private chat has no administrators, and whoever it is of may write feedback, too
+			staff.Scope.Type = "chat"
+			staff.Commands = append(entries(direct[:len(direct)-1], ticket.Texts(cfg.Language).Commands), staff.Commands...)
+		}
+		out = append(out, staff)
 	}
 	return out
 }

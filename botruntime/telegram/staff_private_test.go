@@ -31,6 +31,9 @@ func TestTheStaffMayBeOnePerson(t *testing.T) {
 		says := func(replyTo int, text string) int {
 			return w.say(sim.Incoming{ChatID: owner.ID, By: owner, ReplyTo: replyTo, Text: text})
 		}
+		if menu := w.shownMenu(sim.CommandScope{Type: "chat", ChatID: owner.ID}, ""); !strings.HasPrefix(menu, "feedback: ") || !strings.Contains(menu, ", open: ") {
+			t.Errorf("the owner is offered %s", menu)
+		}
 		post := w.feedback(author, "The map does not open")
 		answer := says(post.ID, "Fixxed")
 		if got, want := w.last(author.ID).Text, about(texts.Staff.Reply, "ticket_tg_1")+"\n\nFixxed"; got != want {
