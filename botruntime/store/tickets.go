@@ -149,11 +149,6 @@ func (s *Store) turnTopic(tx *txn, t *ticketRow, now ticket.Status) error {
 	return s.enqueue(tx, &queued{kind: JobTopic, ticket: t.row, place: place{chatID: t.ChatID, topic: t.topic}})
 }
 
-// TicketStats counts tickets: Store.TicketStats says more.
-func (u *unit) TicketStats(since time.Time) (TicketStats, error) {
-	return u.store.TicketStats(context.Background(), since)
-}
-
 // Retry puts a failed post back into the outbox: Tx says more.
 func (u *unit) Retry(name string) (bool, error) { return u.store.retry(u.tx, name) }
 

@@ -16,8 +16,6 @@ type Tx interface {
 	Ticket(name string) (TicketRecord, error)
 	// Tickets returns the tickets that a query asks for, and how many there are in all.
 	Tickets(q TicketQuery) (page []TicketRecord, total int, err error)
-	// TicketStats counts the tickets since a time by their statuses, and how fast they were answered.
-	TicketStats(since time.Time) (TicketStats, error)
 	// AddTicket names a new ticket and puts its post into the outbox.
 	AddTicket(t ticket.Ticket, at time.Time) (name string, err error)
 	// SetStatus records a status, and the site event that tells of it. It changes no message.
