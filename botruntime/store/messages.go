@@ -48,6 +48,9 @@ func (s *Store) under(tx *txn, q *queued) error {
 	if q.name == "" || q.threadID != 0 {
 		return nil
 	}
+	if q.chatID < 0 && q.fromChatID > 0 && !s.serves(q.chatID) { // what a person wrote, and the staff is gone from there
+		q.chatID, q.replyTo = 0, 0
+	}
 	t, err := ticketNamed(tx, q.name)
 	switch {
 	case isNotFound(err) && q.chatID != 0: // older than this store

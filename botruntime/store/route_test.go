@@ -49,7 +49,10 @@ func TestMessagesThatWaitFollowTheStaff(t *testing.T) {
 		name := addDirect(t, s, 70)
 		inTx(t, s, func(tx Tx) error {
 			for i := range additions {
-				if err := tx.Send(Outgoing{Ticket: name, FromChatID: author, FromMessageID: 3, Payload: fmt.Append(nil, i)}); err != nil {
+				m := Outgoing{ChatID: group, Ticket: name, FromChatID: author, FromMessageID: 3, ReplyTo: 71, Payload: []byte("not copied")}
+				m.IfRefused = []Outgoing{m}
+				m.Payload = fmt.Append(nil, i)
+				if err := tx.Send(m); err != nil {
 					return err
 				}
 			}
@@ -61,9 +64,16 @@ func TestMessagesThatWaitFollowTheStaff(t *testing.T) {
 			if job == nil || string(job.Payload) != fmt.Sprint(i) || job.ThreadID != 7 || job.ReplyTo != 0 {
 				t.Fatalf("addition %d: %+v", i, job)
 			}
-			job = advance(t, s, elsewhere, sent(job, int64(80+i)), true)
+			done := sent(job, int64(80+i))
+			if i == 0 {
+				done = &Outcome{Seq: job.Seq, Kind: Refused, Failure: "no", At: epoch}
+			}
+			job = advance(t, s, elsewhere, done, true)
 		}
-		if job != nil {
+		if job == nil || string(job.Payload) != "not copied" || job.ReplyTo != 0 {
+			t.Fatalf("what follows from a refusal: %+v", job)
+		}
+		if job := advance(t, s, elsewhere, sent(job, 1), true); job != nil {
 			t.Errorf("elsewhere is one more: %+v", job)
 		}
 		if job := advance(t, s, group, nil, true); job == nil || string(job.Payload) != "an answer" || job.ReplyTo != 72 {

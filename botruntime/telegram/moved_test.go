@@ -85,3 +85,21 @@ func TestAdditionsFollowTheirRoute(t *testing.T) {
 		}
 	})
 }
+
+// The staff's question can stand in another chat of theirs than the ticket: the answer goes where it was asked.
+func TestAnAnswerGoesWhereTheQuestionStands(t *testing.T) {
+	moving(t, func(t *testing.T, w *world, move func()) {
+		w.cfg.Routes = []Route{{Category: "wish", ChatID: group}}
+		move()
+		if err := w.SetMember(anotherGroup, support, sim.Administrator, false); err != nil {
+			t.Fatal(err)
+		}
+		w.say(sim.Incoming{ChatID: anotherGroup, By: support, Text: "/ticket ticket_tg_1"})
+		card := w.last(anotherGroup)
+		question := w.say(sim.Incoming{ChatID: anotherGroup, By: support, Text: "Which map?", ReplyTo: card.ID})
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "The one of the city", ReplyTo: w.last(author.ID).ID})
+		if got := w.last(anotherGroup); got.ReplyTo != question || !strings.HasSuffix(got.Text, "The one of the city") {
+			t.Errorf("the last message where it was asked is %+v", got)
+		}
+	})
+}
