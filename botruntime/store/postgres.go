@@ -71,7 +71,8 @@ func openPostgres(dsn, schemaName string) (*postgresEngine, error) {
 	return e, nil
 }
 
-// postgresConfig reads the address. Both ends notice soon when the other one is gone: the lock goes with the connection.
+// postgresConfig reads the address. Both ends notice soon when the other one is gone, also where an answer is under way to it,
+// for which keepalives do not count: the lock goes with the connection.
 func postgresConfig(dsn, schemaName string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -82,7 +83,8 @@ func postgresConfig(dsn, schemaName string) (*pgx.ConnConfig, error) {
 		config.ConnectTimeout = connectTimeout
 	}
 	params := map[string]string{"search_path": schemaName, "application_name": "feedbackbridge",
-		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "synchronous_commit": "off",
+		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "25000",
+		"synchronous_commit": "off",
 		"idle_in_transaction_session_timeout": strconv.FormatInt(serverPatience.Milliseconds(), 10)}
 	for name, value := range params {
 		if _, given := config.RuntimeParams[name]; !given || name == "search_path" {
