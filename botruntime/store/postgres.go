@@ -84,7 +84,7 @@ func postgresConfig(dsn, schemaName string) (*pgx.ConnConfig, error) {
 	}
 	params := map[string]string{"search_path": schemaName, "application_name": "feedbackbridge",
 		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "25000",
-		"synchronous_commit": "off",
+		"synchronous_commit":                  "off",
 		"idle_in_transaction_session_timeout": strconv.FormatInt(serverPatience.Milliseconds(), 10)}
 	for name, value := range params {
 		if _, given := config.RuntimeParams[name]; !given || name == "search_path" {
