@@ -55,7 +55,7 @@ type engine interface {
 	finished(tx *txn) error
 	// bound is ctx for the statements of one transaction, or for one read; nothing may wait for a network forever.
 	bound(ctx context.Context) (context.Context, context.CancelFunc)
-	// hurry ends the contexts of bound soon, those that are in use too: the bot is to end.
+	// hurry has the contexts of bound end sooner, those that are in use too: the bot is to end.
 	hurry()
 	// schema reads and notes how many migrations were made, and has them.
 	schema() schema

@@ -26,10 +26,10 @@ import (
 var postgresMigrations embed.FS
 
 // serverPatience bounds one transaction, and one read: a server that is gone without a word must not hold the bot up for
-// longer. When the bot ends, everything that is still to be done has lastPatience.
+// longer. When the bot is to end it is lastPatience, from then on for what is under way.
 const (
 	serverPatience = 20 * time.Second
-	lastPatience   = 3 * time.Second
+	lastPatience   = 2 * time.Second
 )
 
 // postgresEngine is a schema of a PostgreSQL database, held by an advisory lock of the connection that writes. Its commits
@@ -42,8 +42,8 @@ type postgresEngine struct {
 
 	history  int64 // which server's log the connection writes to; 0 where the server does not say
 	patience time.Duration
-	ending   context.Context // ends lastPatience after hurry
-	end      context.CancelFunc
+	calm     context.Context // until hurry
+	endCalm  context.CancelFunc
 }
 
 // schemaPattern is a name that means the same with and without quotes.
@@ -59,7 +59,7 @@ func openPostgres(dsn, schemaName string) (*postgresEngine, error) {
 		return nil, err
 	}
 	e := &postgresEngine{schemaName: schemaName, writeDB: stdlib.OpenDB(*config), syncDB: stdlib.OpenDB(*config), patience: serverPatience}
-	e.ending, e.end = context.WithCancel(context.Background())
+	e.calm, e.endCalm = context.WithCancel(context.Background())
 	e.writeDB.SetMaxOpenConns(1)
 	e.syncDB.SetMaxOpenConns(1)
 	readOnly := config.Copy()
@@ -169,11 +169,11 @@ func (e *postgresEngine) reads() *sql.DB { return e.readDB }
 
 func (e *postgresEngine) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, e.patience)
-	stop := context.AfterFunc(e.ending, cancel)
+	stop := context.AfterFunc(e.calm, func() { time.AfterFunc(lastPatience, cancel) })
 	return ctx, func() { stop(); cancel() }
 }
 
-func (e *postgresEngine) hurry() { time.AfterFunc(lastPatience, e.end) }
+func (e *postgresEngine) hurry() { e.endCalm() }
 
 func (e *postgresEngine) schema() schema {
 	files, err := fs.Sub(postgresMigrations, "migrations/postgres")
@@ -287,6 +287,6 @@ func (e *postgresEngine) begun(tx *txn) (lost int, err error) {
 func (e *postgresEngine) finished(tx *txn) error { return tx.set(counterBoot, 0) }
 
 func (e *postgresEngine) close() error {
-	defer e.end()
+	e.endCalm()
 	return errors.Join(e.readDB.Close(), e.syncDB.Close(), e.writeDB.Close())
 }

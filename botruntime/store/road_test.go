@@ -188,9 +188,13 @@ func TestAServerThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 	<-begun
 	r.freeze()
 	close(goOn)
+	s.Hurry()
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
+		if err := <-ended; !errors.Is(err, ErrUnreachable) {
+			t.Errorf("the change that was under way: %v", err)
+		}
 		_ = s.Close() // the server may not have heard of it
 	}()
 	select {
@@ -200,8 +204,38 @@ func TestAServerThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 		r.thaw()
 		<-closed
 	}
-	if err := <-ended; !errors.Is(err, ErrUnreachable) {
-		t.Errorf("the change that was under way: %v", err)
+}
+
+// A bot that is told to end while it opens its store ends, too.
+func TestAServerThatHangsDoesNotHoldUpTheEndOfABotThatBegins(t *testing.T) {
+	l, r := byRoad(t)
+	s := l.open()
+	admit(t, s, request("a", 1))
+	mustClose(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l.opts.Route = func(string) (chatID, threadID int64) { // a ticket is led to another chat then
+		r.freeze()
+		cancel()
+		return -1002, 0
+	}
+	opened := make(chan error, 1)
+	go func() {
+		s, err := Open(ctx, l.opts)
+		if err == nil {
+			err = errors.Join(errors.New("it opened"), s.Close())
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if !errors.Is(err, ErrUnreachable) {
+			t.Errorf("open: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for the server")
+		r.thaw()
+		<-opened
 	}
 }
 

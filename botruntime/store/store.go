@@ -91,6 +91,8 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 			return nil, err
 		}
 	}
+	calm := context.AfterFunc(ctx, s.engine.hurry)
+	defer calm()
 	if s.writer, err = newWriter(ctx, s); err != nil {
 		return nil, err
 	}
@@ -120,6 +122,10 @@ func openEngine(ctx context.Context, opts Options) (engine, error) {
 
 // Alive is nil while the store makes progress.
 func (s *Store) Alive(ctx context.Context) error { return s.writer.alive(ctx) }
+
+// Hurry has the store wait for a server that does not answer for two seconds at most, with what is under way too: the bot is to
+// end. Until Close it goes on to work.
+func (s *Store) Hurry() { s.engine.hurry() }
 
 // Close ends the store; what was committed is on disk.
 func (s *Store) Close() error {

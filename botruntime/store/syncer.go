@@ -60,7 +60,9 @@ func (y *syncer) run() {
 		case <-y.kick:
 		case <-again:
 		case <-y.stop:
-			_ = y.once() // close looks at what is left
+			if again == nil { // whom the last one could not reach is not waited for once more
+				_ = y.once() // close looks at what is left
+			}
 			return
 		}
 	}
