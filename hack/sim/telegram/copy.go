@@ -91,6 +91,22 @@ func composeCaption(p params) (t richtext.Text, given bool, err error) {
 	return t, given, err
 }
 
+func (s *Server) editMessageCaption(c *call) (any, error) {
+	caption, _, err := composeCaption(c.params)
+	if err != nil {
+		return nil, err
+	}
+	return s.edit(c.params, func(m *message) error {
+		if m.Media == nil {
+			return badRequest("there is no caption in the message to edit")
+		}
+		caption = caption.KeepMentions(s.person)
+		m.Edited = m.Edited || !richtext.Equal(m.content(), caption)
+		m.Text, m.Entities = caption.Text, caption.Entities
+		return nil
+	})
+}
+
 // reactions are the emoji that Telegram takes as reactions.
 var reactions = strings.Fields("👍 👎 ❤ 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 " +
 	"🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡")
