@@ -80,6 +80,8 @@ type BotReport struct {
 	StartedAt metav1.Time `json:"startedAt"`
 	// Site is the connection to the site.
 	Site PeerReport `json:"site"`
+	// Protocol is the version of the protocol that the connection speaks, or the last one spoke: v1 or v2.
+	Protocol string `json:"protocol,omitempty"`
 	// Reconnects counts the connections to the site made again since StartedAt.
 	Reconnects int64 `json:"reconnects"`
 	// SiteKeyID is the id of the HMAC key that the site last signed with.

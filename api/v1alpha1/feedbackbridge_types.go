@@ -114,6 +114,18 @@ const (
 	TokenInHeader TokenPlacement = "Header"
 )
 
+// SiteProtocol is which versions of the protocol the bot speaks with the site.
+//
+// +kubebuilder:validation:Enum=Auto;V1
+type SiteProtocol string
+
+const (
+	// SiteProtocolAuto offers version 2, and speaks version 1 with a site that does not select it.
+	SiteProtocolAuto SiteProtocol = "Auto"
+	// SiteProtocolV1 speaks version 1 and offers no other.
+	SiteProtocolV1 SiteProtocol = "V1"
+)
+
 // SiteSpec is the web site's end of the bridge.
 //
 // +kubebuilder:validation:XValidation:rule="self.url.startsWith('wss://') || (has(self.allowInsecure) && self.allowInsecure)",message="url must start with wss://; for a plain ws:// address in a test, set site.allowInsecure: true"
@@ -135,6 +147,11 @@ type SiteSpec struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^\\\\s]+$')",message="adminURL must be an http:// or https:// address"
 	AdminURL string `json:"adminURL,omitempty"`
+
+	// protocol is which versions of the protocol are spoken: Auto offers version 2 by Sec-WebSocket-Protocol, and a site that
+	// does not select it speaks version 1; V1 offers nothing. Auto unless given.
+	// +optional
+	Protocol SiteProtocol `json:"protocol,omitempty"`
 
 	// tokenIn is where the JWT goes: Query (?token=) or Header (Authorization: Bearer).
 	// +optional

@@ -62,6 +62,10 @@ type ConnectionStatus struct {
 	// +optional
 	Pod string `json:"pod,omitempty"`
 
+	// protocol is the version of the protocol that the connection speaks: v1 or v2.
+	// +optional
+	Protocol string `json:"protocol,omitempty"`
+
 	// reconnects counts the connections that were made again since the bot started.
 	// +optional
 	Reconnects int64 `json:"reconnects,omitempty"`

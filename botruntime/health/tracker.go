@@ -155,6 +155,11 @@ func (t *Tracker) Keys(ids []string) {
 	})
 }
 
+// Protocol says which version of the protocol the connection to the site speaks: v1 or v2.
+func (t *Tracker) Protocol(version string) {
+	t.change(func(r *v1alpha1.BotReport) bool { return set(&r.Protocol, version) })
+}
+
 // Reconnected counts a connection to the site that was made again.
 func (t *Tracker) Reconnected() {
 	t.change(func(r *v1alpha1.BotReport) bool { r.Reconnects++; return false })

@@ -55,6 +55,9 @@ func check(ctx context.Context, cfg *Config, credentials Credentials) (passed []
 	}
 	defer func() { _ = l.ws.Close() }()
 	say("the site accepted the token and opened a WebSocket")
+	if l.version > 1 {
+		say("the site speaks version %d of the protocol", l.version)
+	}
 	took, err := roundTrip(l)
 	if err != nil {
 		return passed, err

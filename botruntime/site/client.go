@@ -26,12 +26,22 @@ type Store interface {
 	ConfirmResults(ctx context.Context, upTo int64) error
 	// ResultsReady has a capacity of 1 and is signalled when a result becomes due.
 	ResultsReady() <-chan struct{}
+	// ConfirmEachResult ends the wait of single results.
+	ConfirmEachResult(ctx context.Context, seqs []int64) error
+	// Receive makes the effects of frames durable, in order and in one commit, and says what became of each.
+	Receive(ctx context.Context, frames []store.Incoming) ([]store.Received, error)
+	// DueEvents, ConfirmEvents and EventsReady are for events of some kinds what their like are for results.
+	DueEvents(ctx context.Context, after int64, kinds []store.EventKind, limit int) ([]store.DueEvent, error)
+	ConfirmEvents(ctx context.Context, seqs []int64) error
+	EventsReady() <-chan struct{}
 }
 
 // Health is told how things stand. Its methods must not block.
 type Health interface {
 	// Site says whether the WebSocket is open, and why not: one of the Reason constants of api/v1alpha1, and words.
 	Site(ok bool, reason, message string)
+	// Protocol says which version of the protocol an open connection speaks: v1 or v2.
+	Protocol(version string)
 	// Token names the key of the token that the site accepted, by the token's kid; empty where it has none.
 	Token(keyID string)
 	// SiteKey names the key that a frame is signed with, and when it was read. It is called for every frame whose
@@ -68,6 +78,10 @@ type Config struct {
 	TokenIn v1alpha1.TokenPlacement
 	// ServerName is the name that the site's certificate must carry; the URL's host unless given.
 	ServerName string
+	// Protocol is which versions may be spoken; unset offers version 2 to the site.
+	Protocol v1alpha1.SiteProtocol
+	// Desk is where what a site of version 2 sends goes, besides feedback; nil takes feedback alone.
+	Desk Desk
 	// PingInterval is how often the connection is probed; it is dead after two and a half of them in silence.
 	PingInterval time.Duration
 	// MessageTTL is how far a frame's time may be from the bot's clock, either way.
@@ -125,6 +139,8 @@ type Client struct {
 	connections int
 	// refused is whether the site did not accept the last connection's token.
 	refused bool
+	// renewed is whether the last session took a signal of CredentialsChanged.
+	renewed bool
 }
 
 // New makes a client; Run runs it.
@@ -204,7 +220,8 @@ func (c *Client) hold(ctx context.Context, credentials Credentials) (lived time.
 	if c.connections > 1 {
 		c.health.Reconnected()
 	}
-	c.log.Info("connected to the site", "host", c.host)
+	c.log.Info("connected to the site", "host", c.host, "protocol", l.protocol())
+	c.health.Protocol(l.protocol())
 	s := newSession(c, l)
 	connected := func() { c.health.Site(true, v1alpha1.ReasonConnected, "connected to "+c.host) }
 	if c.refused {
@@ -214,11 +231,16 @@ func (c *Client) hold(ctx context.Context, credentials Credentials) (lived time.
 		connected()
 	}
 	err = s.run(ctx)
+	c.renewed = s.renewed
 	return time.Since(since), err
 }
 
-// pause waits, or until the credentials change; false when ctx is done.
+// pause waits, or until the credentials change, or not where they changed during the session; false when ctx is done.
 func (c *Client) pause(ctx context.Context, wait time.Duration) bool {
+	if c.renewed {
+		c.renewed = false
+		return ctx.Err() == nil
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -12,11 +12,13 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
 )
 
 const (
@@ -31,7 +33,12 @@ type link struct {
 	cork *corkedConn
 	// jwt is the token that it was opened with.
 	jwt string
+	// version is the version of the protocol that it speaks.
+	version int
 }
+
+// protocol names the version.
+func (l *link) protocol() string { return "v" + strconv.Itoa(l.version) }
 
 // dial opens the WebSocket with the JWT of credentials. The error is an *Error, or of parent.
 func dial(parent context.Context, cfg *Config, credentials Credentials) (*link, error) {
@@ -43,7 +50,7 @@ func dial(parent context.Context, cfg *Config, credentials Credentials) (*link, 
 	if err != nil {
 		return nil, err
 	}
-	l := &link{jwt: credentials.JWT}
+	l := &link{jwt: credentials.JWT, version: 1}
 	dialer := websocket.Dialer{
 		Proxy:            http.ProxyFromEnvironment,
 		HandshakeTimeout: handshakeTimeout,
@@ -59,6 +66,9 @@ func dial(parent context.Context, cfg *Config, credentials Credentials) (*link, 
 			return l.cork, nil
 		},
 	}
+	if cfg.Protocol != v1alpha1.SiteProtocolV1 {
+		dialer.Subprotocols = []string{wire.Subprotocol}
+	}
 	var tlsErr error
 	ctx := httptrace.WithClientTrace(parent, &httptrace.ClientTrace{
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { tlsErr = err },
@@ -69,6 +79,9 @@ func dial(parent context.Context, cfg *Config, credentials Credentials) (*link, 
 			return nil, parent.Err()
 		}
 		return nil, explainDial(err, tlsErr, response, target.Host)
+	}
+	if len(dialer.Subprotocols) > 0 && l.ws.Subprotocol() == wire.Subprotocol {
+		l.version = 2
 	}
 	return l, nil
 }

@@ -22,6 +22,7 @@ type testHealth struct {
 	seen       int // states that waits have seen
 	keys       []string
 	tokens     []string
+	protocols  []string
 	refused    map[string]int
 	offset     int64 // of the last refusal
 	accepted   int

@@ -11,16 +11,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
-	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
 )
 
 const (
-	// requestsQueued is how many requests may wait for the store; the more wait, the more are committed at once.
-	requestsQueued = 256
+	// tasksQueued is how many tasks may wait for the store; the more wait, the more are committed at once.
+	tasksQueued = 256
 	// goodbyeTimeout is how long the site has to answer the bot's close frame.
 	goodbyeTimeout = 500 * time.Millisecond
 	// refusalGrace is how long after the handshake a site may refuse the token by closing the connection. One that is open
@@ -30,32 +28,58 @@ const (
 	admitGrace = 1500 * time.Millisecond
 )
 
-// session is one open connection.
+// session is one open connection: what both versions of the protocol share.
 type session struct {
 	cfg    *Config
+	host   string
 	store  Store
 	health Health
 	log    *slog.Logger
 	link   *link
 	writer *writer
+	speaks dialect
 
-	requests chan store.Request // reader -> admitter; closed by the reader
-	pongs    chan int64         // reader -> pump: the site has read the results up to this Seq
-	asked    atomic.Int64       // the Seq that the confirming ping on its way carries; 0 where there is none
-	verdict  sync.Once          // the site accepts the token, or the session ends before
-	accepted atomic.Bool        // the site has accepted the token
-	onAccept func()             // is called then; may be nil
+	tasks    chan task   // reader -> admitter; closed by the reader
+	verdict  sync.Once   // the site accepts the token, or the session ends before
+	accepted atomic.Bool // the site has accepted the token
+	onAccept func()      // is called then; may be nil
+	renewed  bool        // a signal of CredentialsChanged was taken; to be read after run
+}
+
+// dialect is what a version of the protocol does in its own way.
+type dialect interface {
+	// greeting is what is written before anything else.
+	greeting() ([]message, error)
+	// handle judges a frame; the reader calls it.
+	handle(data []byte, readAt time.Time)
+	// pong is told of every pong; the reader calls it.
+	pong(payload string)
+	// admit makes durable what tasks ask for, and returns what tells the site so. An error ends the session.
+	admit(ctx context.Context, batch []task) ([]message, error)
+	// pump brings the site what waits for it, until ctx is done.
+	pump(ctx context.Context) error
 }
 
 func newSession(c *Client, l *link) *session {
-	return &session{
-		cfg: &c.cfg, store: c.store, health: c.health, log: c.log, link: l, writer: newWriter(l),
-		requests: make(chan store.Request, requestsQueued), pongs: make(chan int64, 1),
+	s := &session{
+		cfg: &c.cfg, host: c.host, store: c.store, health: c.health, log: c.log, link: l, writer: newWriter(l),
+		tasks: make(chan task, tasksQueued),
 	}
+	if l.version == 2 {
+		s.speaks = newV2(s)
+	} else {
+		s.speaks = &v1{session: s, pongs: make(chan int64, 1)}
+	}
+	return s
 }
 
 // run works until the connection ends or ctx is done, and says why.
 func (s *session) run(parent context.Context) error {
+	greeting, err := s.speaks.greeting()
+	if err != nil {
+		s.hangUp()
+		return explainStore(err)
+	}
 	ctx, end := context.WithCancelCause(parent)
 	defer end(nil)
 	// What was read is still admitted after the end.
@@ -64,9 +88,9 @@ func (s *session) run(parent context.Context) error {
 
 	var reader, tasks sync.WaitGroup
 	reader.Go(func() { end(s.read()) })
-	tasks.Go(func() { s.admit(admitting, end) })
-	tasks.Go(func() { end(s.pump(ctx)) })
-	tasks.Go(func() { end(s.writer.run(ctx, s.cfg.PingInterval)) })
+	tasks.Go(func() { s.admit(admitting, ctx, end) })
+	tasks.Go(func() { end(s.speaks.pump(ctx)) })
+	tasks.Go(func() { end(s.writer.run(ctx, s.cfg.PingInterval, greeting)) })
 	accepting := time.AfterFunc(refusalGrace, s.accept)
 	defer accepting.Stop()
 
@@ -119,43 +143,48 @@ func (s *session) hangUp() {
 	}
 }
 
-// admit makes requests durable, as many as wait at once, until there are no more. A failure ends the session; what waits
-// then is not answered, and the site sends it again.
-func (s *session) admit(ctx context.Context, end context.CancelCauseFunc) {
+// task is what a frame asks to be made durable: a ticket, or another effect, or nothing but its ack.
+type task struct {
+	request  *store.Request
+	incoming *store.Incoming
+	// id is the frame's where it asks for nothing; refusal is why, where that is answered before the ack.
+	id      string
+	refusal error
+}
+
+// admit makes durable what tasks ask for, as many as wait at once, until there are no more. A failure ends the session;
+// what waits then is not answered, and the site sends it again.
+func (s *session) admit(ctx, sending context.Context, end context.CancelCauseFunc) {
 	failed := false
-	batch := make([]store.Request, 0, requestsQueued)
-	for request := range s.requests {
+	batch := make([]task, 0, tasksQueued)
+	for first := range s.tasks {
 		if failed {
 			continue
 		}
-		batch = s.gather(append(batch[:0], request))
-		verdicts, err := s.store.Admit(ctx, batch)
+		batch = s.gather(append(batch[:0], first))
+		answers, err := s.speaks.admit(ctx, batch)
 		if err != nil {
 			failed = true
-			s.log.Error("feedback could not be stored", "count", len(batch), "error", err)
-			end(explainStore(fmt.Errorf("store feedback: %w", err)))
+			s.log.Error("frames could not be stored", "count", len(batch), "error", err)
+			end(explainStore(err))
 			continue
 		}
-		for i, verdict := range verdicts {
-			if verdict == store.Replayed {
-				s.refuse(batch[i].ID, batch[i].Signature, wire.ErrReplayedNonce, 0)
-				continue
-			}
-			s.health.FrameAccepted()
+		if len(answers) > 0 {
+			_ = s.writer.send(sending, answers) // else the session has ended, and the site will ask again
 		}
 		clear(batch) // lets go of the texts
 	}
 }
 
-// gather appends the requests that wait.
-func (s *session) gather(batch []store.Request) []store.Request {
+// gather appends the tasks that wait.
+func (s *session) gather(batch []task) []task {
 	for len(batch) < cap(batch) {
 		select {
-		case request, open := <-s.requests:
+		case t, open := <-s.tasks:
 			if !open {
 				return batch
 			}
-			batch = append(batch, request)
+			batch = append(batch, t)
 		default:
 			return batch
 		}
@@ -163,13 +192,20 @@ func (s *session) gather(batch []store.Request) []store.Request {
 	return batch
 }
 
-// sign prints a result, signed now: with the key and in the form of its request where the key is still held, else with
-// the preferred key.
-func (s *session) sign(result wire.Result, by wire.Signature) ([]byte, error) {
-	keys := s.cfg.Credentials().Keys
-	key, held := keys.Lookup(by.KeyID)
-	if !held {
-		key, _ = keys.Preferred()
+// admitTickets asks the store for tickets, and counts the feedbacks that were taken.
+func (s *session) admitTickets(ctx context.Context, batch []task) ([]store.Verdict, error) {
+	requests := make([]store.Request, len(batch))
+	for i := range batch {
+		requests[i] = *batch[i].request
 	}
-	return result.AppendFrame(nil, key, by.Form, time.Now().Unix(), uuid.NewString())
+	verdicts, err := s.store.Admit(ctx, requests)
+	if err != nil {
+		return nil, fmt.Errorf("store feedback: %w", err)
+	}
+	for _, verdict := range verdicts {
+		if verdict != store.Replayed {
+			s.health.FrameAccepted()
+		}
+	}
+	return verdicts, nil
 }

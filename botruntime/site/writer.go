@@ -66,13 +66,18 @@ func (w *writer) send(ctx context.Context, batch []message) error {
 	}
 }
 
-// run writes until ctx is done or a write fails, and pings at every interval.
-func (w *writer) run(ctx context.Context, interval time.Duration) error {
+// run writes what comes first, and then what comes until ctx is done or a write fails, and pings at every interval.
+func (w *writer) run(ctx context.Context, interval time.Duration, batch []message) error {
 	probe := []message{{websocket.PingMessage, nil}, textMessage(wire.Ping())}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
-		var batch []message
+		if err := w.write(batch); err != nil {
+			if !isTimeout(err) {
+				awaitEnd(ctx) // the reader knows better: a close frame may have come
+			}
+			return explainWrite(err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -81,12 +86,6 @@ func (w *writer) run(ctx context.Context, interval time.Duration) error {
 		case batch = <-w.batches:
 		case m := <-w.answers:
 			batch = w.waiting(m)
-		}
-		if err := w.write(batch); err != nil {
-			if !isTimeout(err) {
-				awaitEnd(ctx) // the reader knows better: a close frame may have come
-			}
-			return explainWrite(err)
 		}
 	}
 }

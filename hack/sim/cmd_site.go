@@ -21,7 +21,7 @@ import (
 
 // siteOptions are the flags of "sim site".
 type siteOptions struct {
-	listen, path, form, from                   string
+	listen, path, form, from, protocol         string
 	jwtSecretFile, jwtPublicKeyFile, tokenFile string
 	jwksFile, hmacKeyFile, secretDir           string
 	rate                                       float64
@@ -53,6 +53,7 @@ func siteCommand() *cobra.Command {
 	f.BoolVar(&o.anyOrigin, "any-origin", false, "accept handshakes without the site's Origin")
 	f.StringVar(&o.hmacKeyFile, "hmac-key-file", "", "file with the HMAC key that feedback is signed with")
 	f.StringVar(&o.form, "form", wire.FormUTF8.String(), "canonical JSON to sign: utf8 or ascii")
+	f.StringVar(&o.protocol, "protocol", site.ProtocolV1, "version of the protocol: v1, or v2 where the bot offers it")
 	f.StringVar(&o.from, "from", "", "file with feedbacks to send, JSON lines or an array; - is the standard input")
 	f.Float64Var(&o.rate, "rate", 0, "feedbacks a second to send from the file; 0 is as fast as possible")
 	f.DurationVar(&o.pingInterval, "ping-interval", 20*time.Second, "time between the site's own pings; 0 sends none")
@@ -114,6 +115,9 @@ func (o siteOptions) config(out io.Writer) (cfg site.Config, err error) {
 	cfg = site.Config{Path: o.path, AnyOrigin: o.anyOrigin, PingInterval: o.pingInterval, ResendAfter: o.resendAfter}
 	if cfg.Form, err = wire.ParseForm(o.form); err != nil {
 		return cfg, err
+	}
+	if cfg.Protocol = o.protocol; o.protocol != site.ProtocolV1 && o.protocol != site.ProtocolV2 {
+		return cfg, fmt.Errorf("protocol %q: want %s or %s", o.protocol, site.ProtocolV1, site.ProtocolV2)
 	}
 	if o.hmacKeyFile != "" {
 		secret, err := readSecret(o.hmacKeyFile)

@@ -27,10 +27,18 @@ const (
 type conn struct {
 	ws      *websocket.Conn
 	net     *gatedConn
+	v2      bool          // it speaks version 2
 	wake    chan struct{} // of capacity 1
 	queue   []raw         // Server.mu guards it
 	closing *Closing      // what a fault closes it with, or nil
 	frozen  bool          // for good; Server.mu guards it
+}
+
+func (c *conn) version() int {
+	if c.v2 {
+		return 2
+	}
+	return 1
 }
 
 // raw is a message to send as it is.
@@ -57,12 +65,13 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	upgrader := websocket.Upgrader{
 		CheckOrigin:    func(*http.Request) bool { return true }, // judged already
 		ReadBufferSize: 4096,                                     // else it would read around the gate
+		Subprotocols:   s.subprotocols(),
 	}
 	ws, err := upgrader.Upgrade(hijacker, r, nil)
 	if err != nil {
 		return // it has been answered
 	}
-	c := &conn{ws: ws, net: hijacker.conn, wake: make(chan struct{}, 1)}
+	c := &conn{ws: ws, net: hijacker.conn, v2: ws.Subprotocol() == wire.Subprotocol, wake: make(chan struct{}, 1)}
 	if !s.admit(c) {
 		c.net.reset()
 		return
@@ -85,6 +94,9 @@ func (s *Server) admit(c *conn) bool {
 	s.stats.Connections++
 	c.shape(s.faults)
 	c.closing = s.closing()
+	if c.v2 {
+		s.greet(c)
+	}
 	s.rev.Grow()
 	return true
 }
@@ -199,13 +211,15 @@ func (s *Server) next(c *conn) []raw {
 	defer s.mu.Unlock()
 	out := c.queue
 	c.queue = nil
-	if len(s.conns) == 0 || s.conns[len(s.conns)-1] != c || len(s.unsent) == 0 {
+	if len(s.conns) == 0 || s.conns[len(s.conns)-1] != c {
 		return out
 	}
-	t := s.unsent[0]
-	s.unsent = s.unsent[1:]
+	t := s.nextFor(c)
+	if t == nil {
+		return out
+	}
 	s.wake() // for the next one
-	frame, times, err := s.sign(t.out)
+	frame, times, err := s.sign(t.out, c.v2)
 	now := time.Now()
 	if err != nil {
 		t.Refused = "cannot be signed: " + err.Error()
@@ -244,6 +258,9 @@ func (s *Server) read(c *conn) error {
 		if err != nil {
 			return fmt.Errorf("connection: %w", err)
 		}
+		if s.cfg.OnFrame != nil {
+			s.cfg.OnFrame(c.version(), data)
+		}
 		if kind == websocket.TextMessage && string(data) == string(wire.Ping()) {
 			s.mu.Lock()
 			s.stats.Pings++
@@ -256,6 +273,10 @@ func (s *Server) read(c *conn) error {
 			}
 			continue
 		}
-		s.receive(data, time.Now())
+		if c.v2 {
+			s.receiveV2(c, data, time.Now())
+		} else {
+			s.receive(data, time.Now())
+		}
 	}
 }

@@ -22,6 +22,8 @@ func (s *Server) routeControl() {
 		"POST /sim/feedback": s.controlSend,
 		"GET /sim/feedback":  s.controlSent,
 		"GET /sim/results":   s.controlResults,
+		"GET /sim/received":  s.controlReceived,
+		"PUT /sim/protocol":  s.controlProtocol,
 		"GET /sim/connected": s.controlConnected,
 		"GET /sim/state":     s.controlState,
 		"POST /sim/raw":      s.controlRaw,

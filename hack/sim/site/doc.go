@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package site simulates a web site that sends feedback to the bot, for tests and demonstrations: version 1 of the
+// Package site simulates a web site that sends feedback to the bot, for tests and demonstrations: versions 1 and 2 of the
 // protocol, a page with a feedback form, and every kind of misbehaviour that a bot has to survive.
 //
 // A Server is an http.Handler. It serves
@@ -18,9 +18,12 @@
 // Times are RFC 3339, durations and waits Go's ("1.5s"), a wait lasts a minute at most, and one that ends without the
 // thing waited for answers with what there is.
 //
-//	POST   /sim/feedback  Outgoing                      sends a feedback, {"data": {...}}; answers {id}
+//	POST   /sim/feedback  Outgoing                      sends a feedback, {"data": {...}}, or in version 2 any other frame,
+//	                                                    {"type": "feedback_status", "data": {...}}; answers {id}
 //	GET    /sim/feedback?id=&wait=                      Sent: the feedback, and its result once there is one; waits for it
 //	GET    /sim/results?min=&wait=                      Stats; waits until min feedbacks have a verified result
+//	GET    /sim/received?type=&min=&wait=               the frames of version 2 that the bot sent, of a type; waits for min of them
+//	PUT    /sim/protocol  {protocol}                    speaks v1 or v2 with connections from now on; open ones stay
 //	GET    /sim/connected?connections=&wait=            Stats; waits for an open connection, at least the n-th ever opened
 //	GET    /sim/state?since=&limit=&wait=               {revision, connected, stats, feedback}: the feedback that changed
 //	                                                    after revision since, the last limit of them; waits for a change

@@ -18,6 +18,8 @@ var ErrUnknown = errors.New("no such feedback")
 
 // Outgoing is a feedback to send, and what is to be wrong with it. It is signed when it is sent, unless something is wrong.
 type Outgoing struct {
+	// Type is new_feedback unless given; frames of other types wait for a connection of version 2.
+	Type string `json:"type,omitempty"`
 	// Data is the payload: a JSON object.
 	Data json.RawMessage `json:"data"`
 	// ID and Nonce are random UUIDs unless given. An ID that was sent before makes this another frame of that feedback.
@@ -54,6 +56,8 @@ type Sent struct {
 	// Frames counts how often it was written, Results the good results that came, one of which is the first.
 	Frames  int `json:"frames"`
 	Results int `json:"results"`
+	// Acks counts how often it was acknowledged, in version 2.
+	Acks int `json:"acks,omitempty"`
 	// Result is the first good result that says ok, or the first one where none does.
 	Result *Result `json:"result,omitempty"`
 	// Refused says what was wrong with the last result that was not good.
@@ -69,6 +73,9 @@ type Result struct {
 	MessageID int64  `json:"message_id,omitempty"`
 	SentAt    string `json:"sent_at,omitempty"`
 	Error     string `json:"error,omitempty"`
+	// Code and Retryable are version 2's.
+	Code      string `json:"error_code,omitempty"`
+	Retryable bool   `json:"retryable,omitempty"`
 	// KeyID and Form are what it was signed with.
 	KeyID string `json:"key_id"`
 	Form  string `json:"form"`
@@ -118,7 +125,7 @@ func (s *Server) SendOut(out Outgoing) (id string, err error) {
 }
 
 // sign prints the frame of a feedback; frames is how often to write it.
-func (s *Server) sign(out Outgoing) (frame []byte, frames int, err error) {
+func (s *Server) sign(out Outgoing, v2 bool) (frame []byte, frames int, err error) {
 	key := s.key
 	if key.ID() == "" {
 		return nil, 0, errors.New("the site has no HMAC key")
@@ -132,6 +139,10 @@ func (s *Server) sign(out Outgoing) (frame []byte, frames int, err error) {
 		out.Nonce = uuid.NewString()
 	}
 	ts := time.Now().Add(s.offset - time.Duration(out.Age)).Unix()
+	if v2 {
+		frame, err = signV2(out, key, ts)
+		return frame, 1 + out.Repeat, err
+	}
 	frame, err = wire.AppendNewFeedback(nil, out.ID, out.Data, key, s.form, ts, out.Nonce)
 	return frame, 1 + out.Repeat, err
 }
@@ -170,7 +181,7 @@ func (s *Server) overdue(now time.Time) {
 	defer s.mu.Unlock()
 	for _, id := range s.order {
 		t := s.feedback[id]
-		if t.Result == nil && !t.lastSent.IsZero() && now.Sub(t.lastSent) >= s.cfg.ResendAfter {
+		if t.Result == nil && t.Acks == 0 && !t.lastSent.IsZero() && now.Sub(t.lastSent) >= s.cfg.ResendAfter {
 			t.lastSent = time.Time{} // in line
 			s.unsent = append(s.unsent, t)
 		}

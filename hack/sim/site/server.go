@@ -36,10 +36,17 @@ type Config struct {
 	// Key and Form are what feedback is signed with.
 	Key  wire.Key
 	Form wire.Form
+	// Protocol is ProtocolV2 for a site that selects version 2 where it is offered; ProtocolV1 unless given.
+	Protocol string
+	// Capabilities are what a site of version 2 takes; all that there are unless given.
+	Capabilities []string
 	// PingInterval is the time between the site's own pings; none unless given.
 	PingInterval time.Duration
 	// ResendAfter is how long an answer may take before the feedback is sent again; for ever unless given.
 	ResendAfter time.Duration
+	// OnFrame, if given, is called with every JSON frame of the bot's, by the version of its connection; it must not call the
+	// Server.
+	OnFrame func(version int, frame []byte)
 	// OnResult, if given, is called with every frame that answers a feedback; it must not call the Server.
 	OnResult func(Sent)
 }
@@ -60,7 +67,10 @@ type Server struct {
 	former   wire.KeyRing  // keys that were held before, to tell their results from forged ones
 	offset   time.Duration // how far the site's clock is ahead
 	conns    []*conn       // the open ones, oldest first
+	protocol string
 	faults   Faults
+	received []*Received          // frames of version 2, in the order they came
+	frames   map[string]*Received // the same by type and id
 	feedback map[string]*tracked
 	order    []string // ids in the order they came
 	unsent   []*tracked
@@ -73,12 +83,16 @@ func New(cfg Config) *Server {
 	if cfg.Path == "" {
 		cfg.Path = DefaultPath
 	}
+	if cfg.Capabilities == nil {
+		cfg.Capabilities = allCapabilities
+	}
 	if cfg.Accept == nil {
 		cfg.Accept = func(string, time.Time) error { return nil }
 	}
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), done: make(chan struct{}), accept: cfg.Accept,
 		key: cfg.Key, form: cfg.Form, ring: wire.NewKeyRing(cfg.Key), feedback: map[string]*tracked{},
+		protocol: cfg.Protocol, frames: map[string]*Received{},
 	}
 	s.rev = control.NewRevision(&s.mu, s.done)
 	s.mux.HandleFunc("GET "+cfg.Path, s.serveWebSocket)

@@ -31,6 +31,11 @@ type Stats struct {
 	Missigned int64 `json:"missigned"`
 	Unknown   int64 `json:"unknown"`
 	Malformed int64 `json:"malformed"`
+	// Protocol is what the connection that was opened last speaks, ProtocolV1 or ProtocolV2. Acked counts frames that the bot
+	// acknowledged, Told what it told the site in version 2, without repeats.
+	Protocol string `json:"protocol,omitempty"`
+	Acked    int64  `json:"acked"`
+	Told     int64  `json:"told"`
 	// Pings and Pongs count the bot's JSON frames of these types, ControlPings its WebSocket pings.
 	Pings        int64 `json:"pings"`
 	Pongs        int64 `json:"pongs"`
@@ -81,7 +86,12 @@ func (s *Server) counts() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.stats.Stats
-	out.Connected = len(s.conns) > 0
+	if out.Connected = len(s.conns) > 0; out.Connected {
+		out.Protocol = ProtocolV1
+		if s.conns[len(s.conns)-1].v2 {
+			out.Protocol = ProtocolV2
+		}
+	}
 	if span := s.stats.lastResult.Sub(s.stats.firstFrame).Seconds(); span > 0 {
 		out.PerSecond = float64(out.Answered) / span
 	}

@@ -24,7 +24,7 @@ const (
 )
 
 // pump writes results as they become due, and confirms those that the site has read.
-func (s *session) pump(ctx context.Context) error {
+func (s *v1) pump(ctx context.Context) error {
 	var written, confirmed int64 // the highest Seq
 	confirm := time.NewTimer(confirmPause)
 	confirm.Stop()
@@ -71,7 +71,7 @@ func (s *session) pump(ctx context.Context) error {
 }
 
 // writeDue writes the results that are due behind a Seq, a batch of them at most.
-func (s *session) writeDue(ctx context.Context, after int64) ([]store.Result, error) {
+func (s *v1) writeDue(ctx context.Context, after int64) ([]store.Result, error) {
 	due, err := s.store.DueResults(ctx, after, resultsAtOnce)
 	switch {
 	case err != nil:
@@ -87,7 +87,7 @@ func (s *session) writeDue(ctx context.Context, after int64) ([]store.Result, er
 }
 
 // frames signs results.
-func (s *session) frames(due []store.Result) ([]message, error) {
+func (s *v1) frames(due []store.Result) ([]message, error) {
 	batch := make([]message, 0, len(due))
 	for _, d := range due {
 		result := wire.Result{ID: d.RequestID, OK: d.Failure == "", Error: d.Failure}
@@ -109,7 +109,7 @@ func confirmingPing(seq int64) message {
 }
 
 // pong is told of every pong; the reader calls it.
-func (s *session) pong(payload string) {
+func (s *v1) pong(payload string) {
 	asked := s.asked.Load()
 	if asked == 0 || payload != strconv.FormatInt(asked, 10) {
 		return // the answer to a probe, or nobody's

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+)
+
+// handle judges a frame by the order of the protocol: shape, signature, age. The store judges whether it is known and
+// whether its nonce is; what is known is not read again.
+func (v *v2) handle(data []byte, readAt time.Time) {
+	e, err := wire.DecodeV2(data, v.cfg.Limits)
+	if err != nil {
+		var invalid *wire.InvalidMessageError
+		errors.As(err, &invalid)
+		v.refuse(invalid.ID, err, 0)
+		return
+	}
+	if !e.Signed() {
+		if e.Type == wire.TypePing {
+			v.writer.offer(textMessage(wire.Pong()))
+		}
+		return
+	}
+	signature, err := e.Verify(v.cfg.Credentials().Keys, readAt, v.cfg.MessageTTL)
+	if err != nil {
+		id, offset := "", int64(0)
+		if e.Type == wire.TypeNewFeedback {
+			id = e.ID
+		}
+		if errors.Is(err, wire.ErrExpired) {
+			offset = ahead(e.TS, readAt)
+		}
+		v.refuse(id, err, offset)
+		return
+	}
+	v.saw(signature.KeyID)
+	v.health.SiteKey(signature.KeyID, readAt)
+	v.dispatch(&e, signature, readAt)
+}
+
+// saw notes that the site has a key.
+func (v *v2) saw(keyID string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.peer.last == keyID {
+		return
+	}
+	v.peer.last = keyID
+	if !slices.Contains(v.peer.keys, keyID) {
+		v.peer.keys = append(v.peer.keys, strings.Clone(keyID))
+	}
+}
+
+// dispatch hands a verified frame to who takes it. It waits while the store is behind, and so, in the end, does the site.
+func (v *v2) dispatch(e *wire.Envelope, signature wire.Signature, readAt time.Time) {
+	switch e.Type {
+	case wire.TypeAck:
+		v.ledger.acked(e.ID)
+		return
+	case wire.TypeHello:
+		v.hello(e)
+		return
+	case wire.TypeNewFeedback:
+		v.feedback(e, signature, readAt)
+		return
+	case wire.TypeFeedbackStatus, wire.TypeFeedbackReply:
+		if v.cfg.Desk != nil {
+			v.effect(e, readAt)
+			return
+		}
+	}
+	v.count(RefusedUnknownType, 0)
+	v.tasks <- task{id: strings.Clone(e.ID)}
+}
+
+// hello takes what the site says of itself. The first one counts for what it takes.
+func (v *v2) hello(e *wire.Envelope) {
+	hello, err := e.Hello()
+	if err != nil {
+		v.unreadable(e, err)
+		return
+	}
+	v.mu.Lock()
+	first := !v.peer.greeted
+	if first {
+		v.peer.greeted = true
+		v.peer.capabilities = cloned(hello.Capabilities)
+	}
+	v.peer.keys = cloned(hello.Keys)
+	v.mu.Unlock()
+	if first {
+		v.log.Info("the site speaks version 2", "software", printable(hello.Software), "takes", printable(strings.Join(hello.Capabilities, " ")))
+		v.events.wake()
+	}
+	v.announceKeys()
+	v.tasks <- task{id: strings.Clone(e.ID)}
+}
+
+// cloned copies strings out of their frame.
+func cloned(all []string) (out []string) {
+	for _, s := range all {
+		out = append(out, strings.Clone(s))
+	}
+	return out
+}
+
+// unreadable acknowledges a frame whose data is not what it should be, for it would come for ever.
+func (v *v2) unreadable(e *wire.Envelope, why error) {
+	v.count(refusal(why), 0)
+	t := task{id: strings.Clone(e.ID)}
+	if e.Type == wire.TypeNewFeedback {
+		t.refusal = why
+	}
+	v.tasks <- t
+}
+
+// feedback hands a feedback to the admitter.
+func (v *v2) feedback(e *wire.Envelope, signature wire.Signature, readAt time.Time) {
+	f, err := e.Feedback()
+	if err != nil {
+		v.unreadable(e, err)
+		return
+	}
+	r := &store.Request{
+		ID: e.ID, Nonce: e.Nonce, Signature: signature, Ticket: newTicket(f.Feedback, readAt),
+		ReadAt: readAt, NonceUntil: readAt.Add(wire.NonceTTL(v.cfg.MessageTTL)), KnownFirst: true,
+	}
+	if v.cfg.Desk != nil && len(f.Attachments) > 0 {
+		r.Ticket.Attachments = len(f.Attachments)
+		r.Then = attachTo(v.cfg.Desk, v.log, f)
+	}
+	v.tasks <- task{request: r}
+}
+
+// effect hands a status or a reply to the admitter.
+func (v *v2) effect(e *wire.Envelope, readAt time.Time) {
+	apply, err := v.effectOf(e)
+	if err != nil {
+		v.unreadable(e, err)
+		return
+	}
+	v.tasks <- task{incoming: &store.Incoming{
+		ID: e.ID, Nonce: e.Nonce, ReadAt: readAt, NonceUntil: readAt.Add(wire.NonceTTL(v.cfg.MessageTTL)), Apply: apply,
+	}}
+}
+
+// effectOf reads what a frame is to have done.
+func (v *v2) effectOf(e *wire.Envelope) (func(store.SiteTx) error, error) {
+	if e.Type == wire.TypeFeedbackStatus {
+		status, err := e.Status()
+		return func(tx store.SiteTx) error { return v.takeStatus(tx, status) }, err
+	}
+	reply, err := e.Reply()
+	return func(tx store.SiteTx) error { return v.takeReply(tx, reply) }, err
+}
+
+// takeStatus gives a ticket a status of the site's, and has its post show it, unless the ticket has a later one. A ticket
+// that the store does not have any more has nobody to see it.
+func (v *v2) takeStatus(tx store.SiteTx, s wire.StatusUpdate) error {
+	t, err := tx.Find(s.TicketID, s.FeedbackID)
+	if errors.Is(err, store.ErrNotFound) {
+		v.log.Info("a status of a ticket that is not known")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the ticket of a status: %w", err)
+	}
+	change := store.StatusChange{TicketID: t.ID, Status: ticket.Status(s.Status), ActorID: s.Actor.TelegramID,
+		ActorName: v.actorName(s.Actor), At: s.At}
+	if taken, err := tx.TakeStatus(change); err != nil || !taken {
+		return err
+	}
+	if t, err = tx.Ticket(t.ID); err != nil {
+		return fmt.Errorf("read a ticket with its new status: %w", err)
+	}
+	return guarded(func() error { return v.cfg.Desk.ShowStatus(tx, t) })
+}
+
+// takeReply brings a message of the site's to where it belongs.
+func (v *v2) takeReply(tx store.SiteTx, r wire.Reply) error {
+	t, err := tx.Find(r.TicketID, r.FeedbackID)
+	if errors.Is(err, store.ErrNotFound) {
+		v.log.Info("a reply to a ticket that is not known")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the ticket of a reply: %w", err)
+	}
+	return guarded(func() error { return v.cfg.Desk.Reply(tx, t, r) })
+}
+
+// actorName is how somebody at the site is named. A username is Telegram's only where there is a Telegram id; without a
+// name, it was the site.
+func (v *v2) actorName(a wire.Actor) string {
+	if a.TelegramID != 0 {
+		return ticket.ActorName(a.Username, a.Name, "", a.TelegramID)
+	}
+	const most = 64
+	for _, name := range []string{a.Name, a.Username} {
+		if name = ticket.Line(name, most); name != "" {
+			return name
+		}
+	}
+	return v.host
+}
