@@ -77,8 +77,7 @@ func (s *Store) DueEvents(ctx context.Context, after int64, kinds []EventKind, l
 	for i, kind := range kinds {
 		wanted[i] = string(kind)
 	}
-	rows, err := s.query(ctx, selectDueEvents, after, s.writer.syncer.durable(), wanted[0], wanted[1], wanted[2], wanted[3], limit)
-	events, err := collect(rows, err, scanEvent)
+	events, err := read(ctx, s, scanEvent, selectDueEvents, after, s.writer.syncer.durable(), wanted[0], wanted[1], wanted[2], wanted[3], limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the events that are due: %w", err)
 	}
