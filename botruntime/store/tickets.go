@@ -124,8 +124,9 @@ func (u *unit) SetStatus(c StatusChange) (err error) {
 	if err := u.recordStatus(&was, c, c.At); err != nil {
 		return err
 	}
-	return u.Emit(Event{Kind: EventStatus, Ticket: c.TicketID, FeedbackID: was.FeedbackID, Actor: c.ActorName,
-		By: Actor{TelegramID: c.ActorID}, Status: c.Status, At: c.At})
+	c.By.TelegramID = c.ActorID
+	return u.Emit(Event{Kind: EventStatus, Ticket: c.TicketID, FeedbackID: was.FeedbackID, Actor: c.ActorName, By: c.By,
+		Status: c.Status, At: c.At})
 }
 
 // ownTopic begins the key of a ticket's own topic.

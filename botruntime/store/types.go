@@ -65,6 +65,8 @@ const (
 	JobMessage JobKind = "message"
 	// JobCopy copies a message from one chat to another.
 	JobCopy JobKind = "copy"
+	// JobFile sends a file that the site has, or Telegram is to fetch.
+	JobFile JobKind = "file"
 	// JobEdit edits a message.
 	JobEdit JobKind = "edit"
 	// JobTopic opens or closes a ticket's own topic, by the ticket's status when it is sent.
@@ -91,8 +93,10 @@ type Job struct {
 	Topics int
 	// MessageID is the message that a JobEdit edits.
 	MessageID int64
-	// Payload is what a JobMessage, JobCopy or JobEdit sends, in the sender's own encoding, and the Progress of a JobPost.
+	// Payload is what a JobMessage, JobCopy, JobFile or JobEdit sends, in the sender's own encoding, and the Progress of a JobPost.
 	Payload []byte
+	// Content is what a JobFile uploads; nil where Telegram is to fetch it.
+	Content []byte
 	// FromChatID and FromMessageID are what a JobCopy copies, and the message on the other side of a JobMessage that
 	// belongs to a ticket.
 	FromChatID, FromMessageID int64
@@ -152,6 +156,10 @@ type Outgoing struct {
 	Payload []byte
 	// Copy has the message From copied instead; Payload then is its caption, if it gets another one.
 	Copy bool
+	// File has a file sent: Content, or one that Payload says where to fetch. Payload is what stands under it, too. The content is
+	// kept until the message is sent or refused.
+	File    bool
+	Content []byte `json:",omitempty"`
 	// FromChatID and FromMessageID are what is copied, or the message on the other side.
 	FromChatID, FromMessageID int64
 	// Ticket is the name of the ticket that it belongs to: it is linked when it is sent, and goes to the ticket's topic where
@@ -179,7 +187,9 @@ type StatusChange struct {
 	Status    ticket.Status
 	ActorID   int64
 	ActorName string
-	At        time.Time
+	// By is what the site is told of who did, besides.
+	By Actor
+	At time.Time
 }
 
 // Counts are the store's counters.

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
 
@@ -40,6 +41,8 @@ type dialog struct {
 	// Files are the messages whose files are to be attached. Full is set when one more was refused.
 	Files []int `json:"files,omitempty"`
 	Full  bool  `json:"full,omitempty"`
+	// Attached are the files themselves, for the site.
+	Attached []store.Attachment `json:"attached,omitempty"`
 	// Refused is the message that did not do as an answer to the last question: an edit of it is another try.
 	Refused int `json:"refused,omitempty"`
 	// Advised is set when the person was told how to answer the staff meanwhile.
@@ -120,6 +123,7 @@ type input struct {
 	// text is what was written, cleaned. file is whether something is attached, in message messageID.
 	text      string
 	file      bool
+	attached  []store.Attachment
 	messageID int
 	album     string
 	// answers is the ticket of the message that it replies to, current the one that it belongs to if it replies to none.
@@ -150,6 +154,7 @@ type saying struct {
 type draft struct {
 	nickname, category, text string
 	files                    []int
+	attached                 []store.Attachment
 }
 
 // move is what follows from an input.
@@ -328,6 +333,7 @@ func (d dialog) text(in input, heard bool, r rules) (dialog, move) {
 	case in.file && slices.Contains(d.Files, in.messageID): // its words were changed
 	case in.file && len(d.Files) < maxFiles:
 		d.Files = append(slices.Clone(d.Files), in.messageID)
+		d.Attached = append(slices.Clone(d.Attached), in.attached...)
 	case in.file:
 		if !d.Full {
 			m = say(texts.TooManyFiles.Count(maxFiles))
@@ -344,7 +350,7 @@ func (d dialog) text(in input, heard bool, r rules) (dialog, move) {
 	case n > r.maxLength:
 		m.say = append(m.say, saying{text: texts.TooLong.Count(n, ticket.Values{"Max": r.maxLength})})
 	default:
-		m.draft = &draft{nickname: d.Nickname, category: d.Category, text: in.text, files: d.Files}
+		m.draft = &draft{nickname: d.Nickname, category: d.Category, text: in.text, files: d.Files, attached: d.Attached}
 		d = d.over()
 	}
 	return d, m

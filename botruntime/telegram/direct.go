@@ -150,7 +150,7 @@ func (t *talk) input(m *message) (in input, link store.Link, err error) {
 
 // written is what a message says, whatever it answers.
 func (t *talk) written(m *message) input {
-	in := input{text: ticket.Clean(m.words()), file: m.has(), messageID: m.ID, album: m.AlbumID}
+	in := input{text: ticket.Clean(m.words()), file: m.has(), attached: m.attached(), messageID: m.ID, album: m.AlbumID}
 	name, addressee := command(m.Text)
 	if addressee == "" || t.identity.isNamed(addressee) || t.identity.get().Username == "" {
 		in.command = name

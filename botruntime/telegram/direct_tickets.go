@@ -62,7 +62,8 @@ func (t *talk) submit(m *message, after dialog, d *draft) (dialog, error) {
 	if err := t.attach(m, name, d.files); err != nil {
 		return after, err
 	}
-	err = t.tx.Emit(store.Event{Kind: store.EventCreated, Ticket: name, Actor: t.actor(), Text: d.text, At: now})
+	err = t.tx.Emit(store.Event{Kind: store.EventCreated, Ticket: name, Actor: t.actor(), By: actorOf(t.user), Text: d.text,
+		Attachments: d.attached, Locale: t.locale(), At: now})
 	if err != nil {
 		return after, fmt.Errorf("record a ticket: %w", err)
 	}
@@ -126,7 +127,8 @@ func (t *talk) add(m *message, after dialog, do move, answered store.Link) (dial
 	if do.quiet && m.words() == "" { // one more part of an album
 		header = ""
 	}
-	if err := t.passOn(m, record, answered, header); err != nil || do.quiet {
+	err = errors.Join(t.passOn(m, record, answered, header), t.tell(m, record, m.attached()))
+	if err != nil || do.quiet {
 		return after, err
 	}
 	return after, t.say(t.texts.Direct.Added.With(ticket.Values{"Ticket": record.ID}))
@@ -141,8 +143,7 @@ func (t *talk) mayAdd() (bool, error) {
 	return false, t.say(t.texts.Direct.TooMuch.With(t.until(next)))
 }
 
-// passOn brings the staff a person's message, below a header, if any, and keeps it for the site. It answers what the person
-// answered, where that has another side in a chat of the staff's, or else the ticket's post.
+// passOn brings the staff a person's message, below a header, if any. It answers what the person answered, where that has another side in a chat of the staff's, or else the ticket's post.
 func (t *talk) passOn(m *message, record store.TicketRecord, answered store.Link, header string) error {
 	to := store.Outgoing{Ticket: record.ID, FromChatID: m.Chat.ID, FromMessageID: int64(m.ID)}
 	if answered.PeerMessageID != 0 && t.isStaffChat(answered.PeerChatID) {
@@ -164,8 +165,13 @@ func (t *talk) passOn(m *message, record store.TicketRecord, answered store.Link
 			return fmt.Errorf("pass on a message: %w", err)
 		}
 	}
+	return nil
+}
+
+// tell tells the site what the person wrote under a ticket, or wrote there now.
+func (t *talk) tell(m *message, record store.TicketRecord, files []store.Attachment) error {
 	err := t.tx.Emit(store.Event{Kind: store.EventMessage, Ticket: record.ID, FeedbackID: record.FeedbackID, Actor: t.actor(),
-		Text: ticket.Clean(m.words()), At: t.now()})
+		By: actorOf(t.user), Text: ticket.Clean(m.words()), Attachments: files, At: t.now()})
 	return wrapped("record a message", err)
 }
 
@@ -204,7 +210,7 @@ func (h handlers) directEdit(tx store.Tx, m *message) error {
 		return fmt.Errorf("note what a message says now: %w", err)
 	}
 	header := ticket.Texts(h.cfg.Language).Direct.Edited.With(ticket.Values{"Ticket": record.ID})
-	return errors.Join(t.passOn(m, record, link, header),
+	return errors.Join(t.passOn(m, record, link, header), t.tell(m, record, nil), // the site has the file
 		t.say(t.texts.Direct.EditNoted.With(ticket.Values{"Ticket": record.ID})), t.save(t.dialog))
 }
 

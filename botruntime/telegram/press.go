@@ -54,7 +54,7 @@ func (h handlers) press(tx store.Tx, q *query, _ facts) (courtesy, error) {
 	}
 	// Of a ticket of the existing bot the store knows no more than that it has this status now.
 	t.ID = name
-	if err := h.giveStatus(tx, t, change, q.From.ID); err != nil {
+	if err := h.giveStatus(tx, t, change, actorOf(&q.From)); err != nil {
 		return courtesy{}, err
 	}
 	if m.accessible() {
@@ -85,9 +85,9 @@ func (h handlers) markPost(tx store.Tx, m *message, change ticket.Change) error 
 
 // giveStatus records a ticket's status and has its post show it. One that a person gives for the second time stays as it
 // is.
-func (h handlers) giveStatus(tx store.Tx, t store.TicketRecord, c ticket.Change, actorID int64) error {
+func (h handlers) giveStatus(tx store.Tx, t store.TicketRecord, c ticket.Change, by store.Actor) error {
 	if t.Status != c.Status || t.StatusBy != c.Actor {
-		err := tx.SetStatus(store.StatusChange{TicketID: t.ID, Status: c.Status, ActorID: actorID, ActorName: c.Actor, At: c.At})
+		err := tx.SetStatus(store.StatusChange{TicketID: t.ID, Status: c.Status, ActorID: by.TelegramID, ActorName: c.Actor, By: by, At: c.At})
 		if err != nil {
 			return fmt.Errorf("record a status: %w", err)
 		}

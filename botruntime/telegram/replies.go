@@ -103,12 +103,10 @@ func (h handlers) staffReply(tx store.Tx, m *message, link store.Link) (courtesy
 	if err != nil {
 		return courtesy{}, err
 	}
-	if first || m.words() != "" {
-		err := tx.Emit(store.Event{Kind: store.EventReply, Ticket: t.ID, FeedbackID: t.FeedbackID, Actor: m.actor(),
-			Text: m.words(), At: h.now()})
-		if err != nil {
-			return courtesy{}, fmt.Errorf("record a reply: %w", err)
-		}
+	err = tx.Emit(store.Event{Kind: store.EventReply, Ticket: t.ID, FeedbackID: t.FeedbackID, Actor: m.actor(), By: m.by(),
+		Text: m.words(), Attachments: m.attached(), At: h.now()})
+	if err != nil {
+		return courtesy{}, fmt.Errorf("record a reply: %w", err)
 	}
 	author := store.Person{}
 	if t.TelegramID > 0 {
@@ -172,7 +170,7 @@ func (h handlers) markReplied(tx store.Tx, m *message, t store.TicketRecord) err
 			return err
 		}
 	}
-	return h.giveStatus(tx, t, change, m.actorID())
+	return h.giveStatus(tx, t, change, m.by())
 }
 
 // undelivered is what is said under a reply that Telegram will not bring to its author; once an album.

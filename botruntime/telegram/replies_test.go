@@ -22,7 +22,7 @@ func TestForwarded(t *testing.T) {
 		return models.MessageEntity{Type: models.MessageEntityTypeItalic, Offset: offset, Length: length}
 	}
 	link := models.MessageEntity{Type: models.MessageEntityTypeURL, Offset: 0, Length: 5}
-	photo := media{Photo: []present{{}}}
+	photo := media{Photo: []file{{}}}
 	tests := map[string]struct {
 		message message
 		header  string
@@ -47,7 +47,7 @@ func TestForwarded(t *testing.T) {
 			message{media: photo, Caption: "second"}, "",
 			[]piece{{copied: true}}},
 		"what can have no words comes behind the header": {
-			message{media: media{VideoNote: &present{}}}, "Re",
+			message{media: media{VideoNote: &file{}}}, "Re",
 			[]piece{{payload: payload{Text: "Re", Entities: []models.MessageEntity{bold(0, 2)}}}, {copied: true}}},
 	}
 	for name, tc := range tests {

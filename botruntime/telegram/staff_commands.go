@@ -194,7 +194,7 @@ func (h handlers) closeCommand(tx store.Tx, m *message, o order) (reply, error) 
 		return reply{payload{Text: about(h.texts().Staff.AlreadyClosed, t.ID)}, t.ID}, nil
 	}
 	change := ticket.Change{Status: ticket.StatusClosed, Actor: m.actor(), At: h.now()}
-	if err := h.giveStatus(tx, t, change, m.actorID()); err != nil {
+	if err := h.giveStatus(tx, t, change, m.by()); err != nil {
 		return reply{}, err
 	}
 	return reply{payload{Text: about(h.texts().Staff.Closed, t.ID)}, t.ID}, nil

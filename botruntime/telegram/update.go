@@ -62,16 +62,16 @@ type unsupported struct {
 	PaidMedia *present `json:"paid_media"`
 }
 
-// media are the kinds of content that can be an attachment: whether they are there.
+// media are the kinds of content that can be an attachment. A photo comes in several sizes.
 type media struct {
-	Photo     []present `json:"photo"`
-	Document  *present  `json:"document"`
-	Video     *present  `json:"video"`
-	Voice     *present  `json:"voice"`
-	Audio     *present  `json:"audio"`
-	VideoNote *present  `json:"video_note"`
-	Animation *present  `json:"animation"`
-	Sticker   *present  `json:"sticker"`
+	Photo     []file `json:"photo"`
+	Document  *file  `json:"document"`
+	Video     *file  `json:"video"`
+	Voice     *file  `json:"voice"`
+	Audio     *file  `json:"audio"`
+	VideoNote *file  `json:"video_note"`
+	Animation *file  `json:"animation"`
+	Sticker   *file  `json:"sticker"`
 }
 
 type present struct{}
