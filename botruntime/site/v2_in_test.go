@@ -158,10 +158,13 @@ func TestANonceThatWasSeenIsAReplayInVersion2(t *testing.T) {
 			t.Errorf("result %+v", result)
 		}
 		// What is known is known, whatever its nonce.
-		_, err = r.site.SendOut(simsite.Outgoing{Data: data, ID: first, Nonce: "n"})
+		third, err := r.site.SendOut(simsite.Outgoing{Data: data, Nonce: "m"})
+		r.must(err)
+		r.result(third)
+		_, err = r.site.SendOut(simsite.Outgoing{Data: data, ID: first, Nonce: "m"})
 		r.must(err)
 		r.sent(first, func(s simsite.Sent) bool { return s.Acks == 2 && s.Results == 2 })
-		if acks := mustSent(r, second).Acks; acks != 0 || r.store.posted() != 1 {
+		if acks := mustSent(r, second).Acks; acks != 0 || r.store.posted() != 2 {
 			t.Errorf("%d acks, %d posts", acks, r.store.posted())
 		}
 	})

@@ -177,7 +177,7 @@ func (r *payloadReader) texts(field string) (all []string) {
 	}
 	for i, element := range v.Elements() {
 		s, ok := element.Text()
-		if !ok || !isLabel(s) {
+		if !ok || !IsLabel(s) {
 			r.refuse(field, fmt.Sprintf("%d: not of 1 to %d printable ASCII characters", i, MaxLabelLen))
 		}
 		all = append(all, s)

@@ -91,14 +91,14 @@ func DecodeV2(data []byte, lim Limits) (Envelope, error) {
 
 // answerable is the id of a frame that is answered even where it is refused.
 func answerable(id, frameType string) string {
-	if frameType != TypeNewFeedback || !isLabel(id) {
+	if frameType != TypeNewFeedback || !IsLabel(id) {
 		return ""
 	}
 	return id
 }
 
-// isLabel says whether a text is fit for an id, nonce, kid or type.
-func isLabel(s string) bool {
+// IsLabel says whether a text is fit for an id, nonce, kid or type.
+func IsLabel(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false
@@ -107,10 +107,10 @@ func isLabel(s string) bool {
 	return s != "" && len(s) <= MaxLabelLen
 }
 
-// printable is a text that isLabel.
+// printable is a text that IsLabel.
 func (e *envelope) printable(key string) string {
 	s := e.text(key)
-	if !isLabel(s) { // where it was another kind, that has been said
+	if !IsLabel(s) { // where it was another kind, that has been said
 		e.refuse(fmt.Sprintf("%s is not of 1 to %d printable ASCII characters", key, MaxLabelLen))
 	}
 	return s
@@ -162,7 +162,7 @@ func AppendV2(dst []byte, id string, body Body, key Key, ts int64, nonce string)
 	if key.state == nil {
 		return dst, ErrNoKey
 	}
-	if !isLabel(id) || !isLabel(nonce) {
+	if !IsLabel(id) || !IsLabel(nonce) {
 		return dst, fmt.Errorf("the id and the nonce of a frame must be of 1 to %d printable ASCII characters", MaxLabelLen)
 	}
 	start := len(dst)
@@ -204,7 +204,7 @@ func (r raw) appendData(dst []byte) []byte { return append(dst, r.data...) }
 // NewBody makes a body of any type of a JSON object. It is for the other side
 // of the wire: simulators and tests.
 func NewBody(frameType string, data []byte) (Body, error) {
-	if !isLabel(frameType) {
+	if !IsLabel(frameType) {
 		return nil, errors.New("the type of a frame must be printable ASCII")
 	}
 	v, err := Parse(data, DefaultLimits())

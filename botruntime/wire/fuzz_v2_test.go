@@ -30,7 +30,7 @@ func FuzzDecodeV2(f *testing.F) {
 		e, err := DecodeV2(data, DefaultLimits())
 		if err != nil {
 			var refused *InvalidMessageError
-			if !errors.As(err, &refused) || refused.ID != "" && !isLabel(refused.ID) {
+			if !errors.As(err, &refused) || refused.ID != "" && !IsLabel(refused.ID) {
 				t.Fatalf("%#v", err)
 			}
 			checkReason(t, Reason(err))

@@ -36,4 +36,10 @@ var root = sync.OnceValue(func() string {
 	return dir
 })
 
-var bot = sync.OnceValues(func() (string, error) { return BuildBot(root(), once, raceDetector) })
+// bot is this source tree's, unless BOT names the program of another version.
+var bot = sync.OnceValues(func() (string, error) {
+	if named := os.Getenv("BOT"); named != "" {
+		return named, nil
+	}
+	return BuildBot(root(), once, raceDetector)
+})

@@ -3,11 +3,14 @@ from django import forms
 
 from .texts import texts
 
+LARGEST_FILE = 5_000_000  # bytes
+
 
 class FeedbackForm(forms.Form):
     nickname = forms.CharField(max_length=64, required=False)
     category = forms.ChoiceField()
     message = forms.CharField(min_length=10, max_length=2000, widget=forms.Textarea(attrs={"rows": 7}))
+    file = forms.FileField(required=False, allow_empty_file=True)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -24,3 +27,9 @@ class FeedbackForm(forms.Form):
                 field.widget.attrs["aria-invalid"] = "true"
             if described:
                 field.widget.attrs["aria-describedby"] = " ".join(described)
+
+    def clean_file(self):
+        file = self.cleaned_data["file"]
+        if file and file.size > LARGEST_FILE:
+            raise forms.ValidationError(texts()["file_large"])
+        return file

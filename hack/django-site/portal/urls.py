@@ -8,6 +8,7 @@ urlpatterns = [
     path("", views.write, name="write"),
     path("mine", views.mine, name="mine"),
     path("mine/<int:number>/add", views.add, name="add"),
+    path("files/<int:number>", views.download, name="file"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
