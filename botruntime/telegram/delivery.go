@@ -35,6 +35,7 @@ type delivery struct {
 
 	unsure  bool // the part that comes next may be there already
 	repeats bool // ... and so may each that follows it
+	apart   bool // the first part stands in a group that became a supergroup meanwhile
 
 	thread   int64 // the topic that was made on the way
 	justMade bool  // ... by the last step
@@ -179,7 +180,7 @@ func (d *delivery) released() *store.Outcome {
 // moved is the outcome of a job whose group has become a supergroup; nil where some of it was sent already.
 func (d *delivery) moved(to int64) *store.Outcome {
 	if d.sent > 0 {
-		d.job.ChatID, d.job.ThreadID, d.noTopic = to, 0, true
+		d.job.ChatID, d.job.ThreadID, d.noTopic, d.apart = to, 0, true, true
 		return nil
 	}
 	o := d.outcome(store.Migrated)

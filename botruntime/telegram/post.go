@@ -42,7 +42,7 @@ func (d *delivery) resume() {
 // interrupted is the outcome of a job that is not over when the bot is to stop; nil where that cannot be said, so that it
 // stays claimed.
 func (d *delivery) interrupted() *store.Outcome {
-	if d.job.Kind != store.JobPost || d.sent == 0 || d.repeats {
+	if d.job.Kind != store.JobPost || d.sent == 0 || d.repeats || d.apart {
 		return nil
 	}
 	body, err := json.Marshal(progress{ChatID: d.job.ChatID, First: d.first.MessageID, More: d.more, At: d.at, Rest: d.parts[d.sent:], Unsure: d.unsure})
@@ -72,7 +72,9 @@ func (d *delivery) postNext(ctx context.Context) (finished bool, err error) {
 		p = p.repeated(show.Texts, ticket.MaxUnits)
 	}
 	params := p.message(d.job)
-	params.Reply = replyTo(d.first.MessageID) // the other parts answer the first
+	if !d.apart {
+		params.Reply = replyTo(d.first.MessageID) // the other parts answer the first
+	}
 	if err := d.call(ctx, "sendMessage", params); err != nil {
 		return false, err
 	}

@@ -96,13 +96,52 @@ func TestALongPostThatWasInterruptedTwice(t *testing.T) {
 	})
 }
 
+// Where the group becomes a supergroup in the middle of a long post, the number of the first part is another message's there.
+func TestALongPostThatTheGroupsMoveParts(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		if err := w.SetFaults(sim.Fault{Kind: sim.FaultInternal, Methods: []string{"getUpdates"}}); err != nil {
+			t.Fatal(err)
+		}
+		w.cfg.Limits.PerChat = Limit{2, time.Minute}
+		talk := func(chatID int64) {
+			for range 5 {
+				if _, err := w.Say(chatID, "Anything new?", support); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		talk(group)
+		w.start()
+		w.admit(longText)
+		settle(10 * time.Second)
+		if err := w.Migrate(group, supergroup); err != nil {
+			t.Fatal(err)
+		}
+		talk(supergroup)
+		settle(5 * time.Minute)
+		var parts []sim.Message
+		for _, m := range w.Messages(supergroup) {
+			if m.Service == "" && m.From.ID != support.ID {
+				parts = append(parts, m)
+			}
+		}
+		if len(parts) != 3 || !strings.Contains(parts[0].Text, "часть 3 из 5") || parts[0].ReplyTo != 0 {
+			t.Errorf("the supergroup has %v\n%s", parts, w.logs)
+		}
+		w.wantAllAnswered(1)
+	})
+}
+
 // What a post may have left in the group goes along when that becomes a supergroup.
 func TestARepeatInTheSupergroupSaysSo(t *testing.T) {
 	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		deaf := sim.Fault{Kind: sim.FaultInternal, Methods: []string{"getUpdates"}} // or the group's last message would tell of it
+		if err := w.SetFaults(deaf); err != nil {
+			t.Fatal(err)
+		}
 		w.start()
 		settle(time.Second)
-		if err := w.SetFaults(sim.Fault{Kind: sim.FaultInternal, Methods: []string{"getUpdates"}}, // nobody reads updates
-			sim.Fault{Kind: sim.FaultResetAfter, Methods: []string{"sendMessage"}, Times: 1}); err != nil {
+		if err := w.SetFaults(deaf, sim.Fault{Kind: sim.FaultResetAfter, Methods: []string{"sendMessage"}, Times: 1}); err != nil {
 			t.Fatal(err)
 		}
 		w.admit("once or twice")

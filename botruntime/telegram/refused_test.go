@@ -23,11 +23,10 @@ func (w *world) textsBehind(chatID int64, n int) (out []string) {
 // What an author was told is on its way, and Telegram will not copy, is lost to nobody: the staff has the words, the author
 // knows.
 func TestWhatTelegramDoesNotCopy(t *testing.T) {
-	const refusal = "not enough rights to send photos to the chat"
 	const noFile = "⚠️ An attachment by the author of ticket_tg_1 was not passed on: Telegram did not take it. Perhaps this chat forbids such attachments."
 	const notArrived = "⚠️ This attachment did not reach the team: Telegram did not take it (ticket_tg_1). Send it again in another form, or describe it in words."
 	talking(t, nil, func(t *testing.T, w *world) {
-		if err := w.SetFaults(sim.Fault{Kind: sim.FaultRefused, Methods: []string{"copyMessage"}, Description: refusal}); err != nil {
+		if err := w.AddChat(sim.Chat{ID: group, Title: "Feedback group", NoMedia: true}); err != nil {
 			t.Fatal(err)
 		}
 		post := w.feedback(author, "The map does not open")
@@ -71,7 +70,7 @@ func TestWhatTelegramDoesNotCopy(t *testing.T) {
 // The files of a ticket: its words stand in the post.
 func TestFilesOfATicketThatTelegramDoesNotCopy(t *testing.T) {
 	talking(t, nil, func(t *testing.T, w *world) {
-		if err := w.SetFaults(sim.Fault{Kind: sim.FaultRefused, Methods: []string{"copyMessage"}, Description: "not enough rights to send photos to the chat"}); err != nil {
+		if err := w.AddChat(sim.Chat{ID: group, Title: "Feedback group", NoMedia: true}); err != nil {
 			t.Fatal(err)
 		}
 		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "/feedback"})
@@ -84,6 +83,10 @@ func TestFilesOfATicketThatTelegramDoesNotCopy(t *testing.T) {
 		var kinds []string
 		for _, m := range w.Messages(group) {
 			kinds = append(kinds, fmt.Sprintf("%.40s", m.Text))
+		}
+		w.wantAllAnswered(1)
+		if state, _ := w.health.now(); state != "true Reachable" {
+			t.Errorf("health is %s", state)
 		}
 		if len(kinds) != 3 || w.Messages(group)[1].ReplyTo != w.Messages(group)[0].ID {
 			t.Errorf("the group has %q, want the ticket, the notice under it, and the site's", kinds)

@@ -36,6 +36,9 @@ func (s *Server) copyMessage(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ch.NoMedia && original.Media != nil {
+		return nil, badRequest("not enough rights to send " + mediaInRefusals[original.Media.Kind] + " to the chat")
+	}
 	reply, err := ch.replyTarget(p)
 	if err != nil {
 		return nil, err
@@ -60,6 +63,10 @@ func (s *Server) copyMessage(c *call) (any, error) {
 		MessageID int `json:"message_id"`
 	}{m.ID}, nil
 }
+
+// mediaInRefusals is what refusals call kinds of media.
+var mediaInRefusals = map[MediaKind]string{Photo: "photos", Document: "documents", Voice: "voice notes", Video: "videos",
+	VideoNote: "video notes", Audio: "music", Animation: "animations", Sticker: "stickers"}
 
 // toCopy finds the message that a request has copied.
 func (s *Server) toCopy(p params) (*message, error) {

@@ -244,6 +244,11 @@ func TestCopyMessage(t *testing.T) {
 	s.wants(copied("caption", strings.Repeat("x", 1025)), "Bad Request: message caption is too long")
 	s.wants(copied("message_id", "999"), "Bad Request: message to copy not found")
 	s.wants(copied("from_chat_id", "12345"), "Bad Request: chat not found")
+	if err := s.AddChat(telegram.Chat{ID: group, NoMedia: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.wants(copied(), "Bad Request: not enough rights to send photos to the chat")
+	s.wants(s.send("text"), "")
 	if n := s.Stats().Copied; n != 2 {
 		t.Errorf("%d copies", n)
 	}
