@@ -52,6 +52,7 @@ func refused(err error) error {
 type call struct {
 	ctx    context.Context // the request's
 	params params
+	files  map[string]upload
 }
 
 // method answers a call with what goes into "result". It returns *Error for refusals.
@@ -72,6 +73,13 @@ var methods = map[string]method{
 	"getchatmembercount":     (*Server).getChatMemberCount,
 	"sendmessage":            (*Server).sendMessage,
 	"copymessage":            (*Server).copyMessage,
+	"sendphoto":              sendFile(Photo),
+	"senddocument":           sendFile(Document),
+	"sendvideo":              sendFile(Video),
+	"sendaudio":              sendFile(Audio),
+	"sendvoice":              sendFile(Voice),
+	"sendanimation":          sendFile(Animation),
+	"getfile":                (*Server).getFile,
 	"setmessagereaction":     (*Server).setMessageReaction,
 	"createforumtopic":       (*Server).createForumTopic,
 	"editforumtopic":         (*Server).editForumTopic,
@@ -91,7 +99,7 @@ func (s *Server) serveBotAPI(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	token, name, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/bot"), "/")
 	name = strings.ToLower(name)
-	p, err := readParams(r)
+	p, files, err := readParams(r)
 	entry := RequestEntry{Time: s.clock(), Method: name, Params: p}
 	var result any
 	switch {
@@ -108,7 +116,7 @@ func (s *Server) serveBotAPI(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err = fault.refusal(); err == nil {
-			result, err = s.dispatch(&call{ctx: r.Context(), params: p}, token, name)
+			result, err = s.dispatch(&call{ctx: r.Context(), params: p, files: files}, token, name)
 		}
 		if fault.ruinsAnswer() {
 			s.record(entry, start)

@@ -6,20 +6,26 @@
 // A Server is an http.Handler. It serves
 //
 //	/bot<token>/<method>  the Bot API (JSON, forms, multipart forms and URL queries, as the real one)
+//	/file/bot<token>/...  the files that getFile names
 //	/                     the page
 //	/sim/...              the control API, for tests that run in another process
 //
 // # What it simulates
 //
 // Methods: getMe, getUpdates, getWebhookInfo, deleteWebhook, setMyCommands, getMyCommands, deleteMyCommands, getChat,
-// getChatMember, getChatAdministrators, getChatMemberCount, sendMessage, copyMessage, sendChatAction, editMessageText,
+// getChatMember, getChatAdministrators, getChatMemberCount, sendMessage, copyMessage, sendPhoto, sendDocument, sendVideo, sendAudio,
+// sendVoice, sendAnimation, getFile, sendChatAction, editMessageText,
 // editMessageCaption, editMessageReplyMarkup, deleteMessage, setMessageReaction, answerCallbackQuery, createForumTopic, editForumTopic,
 // closeForumTopic, reopenForumTopic, deleteForumTopic. Texts go through package richtext, so that what Telegram
 // refuses is refused with the same words. Rate limits are sliding windows (see Limits); a refused request does not
 // count. Messages, copies, edits and what changes a topic count; reactions and answers to presses do not. Bots see in groups what
 // Telegram lets them see: a bot in privacy mode that is no administrator gets commands and answers to its own messages only.
 //
-// Left out: the contents of files, sending media but by copyMessage, inline mode, payments, webhooks, Markdown, reply keyboards (accepted and not shown), splitting of
+// Files are uploaded, named by their id, or given by a URL, which is not fetched: by the end of its path the simulator tells whether
+// Telegram would take what is there, and that nothing is there by a host that ends in .invalid. Of a photo it looks whether it is
+// an image.
+//
+// Left out: albums that the bot sends, inline mode, payments, webhooks, Markdown, reply keyboards (accepted and not shown), splitting of
 // styles around detected hashtags, and the three-second pauses with which Telegram slows down pollers that fight.
 // Of top-level domains, only common ones make a link of a word without a scheme.
 //

@@ -22,7 +22,7 @@ const (
 	Sticker   MediaKind = "sticker"
 )
 
-// Media is a file in a message. The simulator knows no contents.
+// Media is a file in a message.
 type Media struct {
 	Kind MediaKind `json:"kind"`
 	// FileID names the file to bots; one is made up where it is empty. A copy of a message has the same.
@@ -33,6 +33,11 @@ type Media struct {
 	Size     int64  `json:"size,omitempty"`
 	// Duration is that of what can be played.
 	Duration time.Duration `json:"duration_ns,omitempty"`
+	// URL is where the bot had Telegram fetch it.
+	URL string `json:"url,omitempty"`
+	// Content is what is in a file that a person sends; made up, Size bytes long, where it is empty. Messages don't carry it:
+	// Server.File has it.
+	Content []byte `json:"content,omitempty"`
 }
 
 // apiMedia are the fields of a message that carries media.
@@ -75,6 +80,9 @@ func (m *Media) complete(number int) (*Media, error) {
 	own := *m
 	if own.FileID == "" {
 		own.FileID = fmt.Sprintf("SIM-%s-%d", own.Kind, number)
+	}
+	if len(own.Content) > 0 {
+		own.Size = int64(len(own.Content))
 	}
 	return &own, nil
 }

@@ -15,25 +15,38 @@ import (
 	"strings"
 )
 
-// maxBody bounds a request's body and each of its fields, in bytes.
-const maxBody = 1 << 20
+// maxBody bounds a request's body and each of its fields, in bytes; maxUpload a body with a file in it.
+const (
+	maxBody   = 1 << 20
+	maxUpload = 50 << 20
+)
 
 // params are a request's parameters by name. Values that are no strings in a JSON body keep their JSON form, which is
 // also how forms carry them.
 type params map[string]string
 
+// upload is a file in a request.
+type upload struct {
+	name, mimeType string
+	content        []byte
+}
+
 // readParams reads the query and the body, whichever form it has, to its end.
-func readParams(r *http.Request) (params, error) {
-	p := params{}
+func readParams(r *http.Request) (p params, files map[string]upload, err error) {
+	p, files = params{}, map[string]upload{}
 	p.addValues(r.URL.Query())
-	r.Body = http.MaxBytesReader(nil, r.Body, maxBody)
 	kind, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		kind = ""
 	}
+	most := int64(maxBody)
+	if kind == "multipart/form-data" {
+		most = maxUpload
+	}
+	r.Body = http.MaxBytesReader(nil, r.Body, most)
 	switch kind {
 	case "multipart/form-data":
-		err = p.addMultipart(multipart.NewReader(r.Body, attributes["boundary"]))
+		err = p.addMultipart(multipart.NewReader(r.Body, attributes["boundary"]), files)
 	case "application/json":
 		err = p.addJSON(r.Body)
 	case "application/x-www-form-urlencoded":
@@ -43,9 +56,9 @@ func readParams(r *http.Request) (params, error) {
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return p, &Error{Code: http.StatusRequestEntityTooLarge, Description: "Request Entity Too Large"}
+		return p, files, &Error{Code: http.StatusRequestEntityTooLarge, Description: "Request Entity Too Large"}
 	}
-	return p, err
+	return p, files, err
 }
 
 func (p params) addValues(values url.Values) {
@@ -70,7 +83,7 @@ func (p params) addForm(body io.Reader) error {
 }
 
 // addMultipart reads every field. An empty form, which go-telegram/bot sends for methods without parameters, is fine.
-func (p params) addMultipart(form *multipart.Reader) error {
+func (p params) addMultipart(form *multipart.Reader, files map[string]upload) error {
 	for {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -85,7 +98,9 @@ func (p params) addMultipart(form *multipart.Reader) error {
 		}
 		if part.FileName() == "" {
 			p[part.FormName()] = string(value)
+			continue
 		}
+		files[part.FormName()] = upload{name: part.FileName(), mimeType: part.Header.Get("Content-Type"), content: value}
 	}
 }
 

@@ -73,6 +73,7 @@ type Server struct {
 	overall   window
 	limits    Limits
 	updates   updateQueue
+	files     fileStore
 	presses   map[string]*press
 	pressed   []string // ids of presses, oldest first
 	faults    []*activeFault
@@ -143,13 +144,16 @@ func (s *Server) SetToken(token string) {
 	s.token = token
 }
 
-// ServeHTTP serves the Bot API, the control API and the page.
+// ServeHTTP serves the Bot API and its files, the control API and the page.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/bot") {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/bot"):
 		s.serveBotAPI(w, r)
-		return
+	case strings.HasPrefix(r.URL.Path, "/file/bot"):
+		s.serveFile(w, r)
+	default:
+		s.mux.ServeHTTP(w, r)
 	}
-	s.mux.ServeHTTP(w, r)
 }
 
 // Close ends long polls, waits and hanging requests; the Server must not be used after. An httptest.Server needs it

@@ -18,6 +18,7 @@ type Stats struct {
 	Repeats         int64            `json:"repeats"`           // of them, those with a text posted to the same chat before
 	Edited          int64            `json:"edited"`            // edits that changed something
 	Copied          int64            `json:"copied"`            // messages the bot copied
+	Files           int64            `json:"files"`             // files the bot sent
 	Topics          int64            `json:"topics"`            // topics the bot began
 	Presses         int64            `json:"presses"`           // of buttons
 	Answered        int64            `json:"answered"`          // presses that the bot answered
@@ -76,7 +77,7 @@ func (s *Server) record(e RequestEntry, start time.Time) {
 	defer s.mu.Unlock()
 	st := &s.stats
 	st.Requests++
-	if _, known := methods[e.Method]; known {
+	if _, known := methods[e.Method]; known || e.Method == download {
 		st.Methods[e.Method]++
 	} else {
 		st.Methods["unknown"]++

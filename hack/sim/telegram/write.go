@@ -81,6 +81,7 @@ func (s *Server) Write(in Incoming) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	media = s.keep(media)
 	s.meet(in.By)
 	m := &message{Message: Message{From: in.By, Anonymous: in.Anonymous, ThreadID: in.ThreadID, Text: t.Text, Entities: t.Entities,
 		Media: media, AlbumID: in.AlbumID, ReplyTo: in.ReplyTo}}
