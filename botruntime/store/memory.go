@@ -21,7 +21,11 @@ type memory struct {
 	ahead readAhead
 	// held is false while no message waits for a ticket's post.
 	held bool
+	// files is how many bytes the files have together that wait.
+	files int
 
+	// siteReplies is whether the site takes replies.
+	siteReplies atomic.Bool
 	// chats are the groups that became supergroups, with their new ids.
 	chats atomic.Pointer[map[int64]int64]
 
@@ -61,6 +65,13 @@ func (s *Store) load(tx *txn) error {
 	s.memory.held = true // it shows
 	s.recent.reset(s.memory.last)
 	tx.undone = func() { clear(s.memory.ahead) }
+	err := s.loadSite(tx)
+	if err != nil {
+		return err
+	}
+	if s.memory.files, err = filesSize(tx); err != nil {
+		return fmt.Errorf("measure the files that wait: %w", err)
+	}
 	chats, err := loadChats(tx)
 	if err != nil {
 		return fmt.Errorf("read the chats that moved: %w", err)

@@ -17,8 +17,14 @@ func (u *unit) Send(m Outgoing) error { return u.store.send(u.tx, &m) }
 func (s *Store) send(tx *txn, m *Outgoing) error {
 	q := queued{kind: JobMessage, name: text(m.Ticket), place: place{chatID: s.EffectiveChat(m.ChatID), threadID: m.ThreadID},
 		payload: m.Payload, fromChatID: m.FromChatID, fromMessageID: m.FromMessageID, replyTo: m.ReplyTo}
-	if m.Copy {
+	switch {
+	case m.File:
+		q.kind = JobFile
+	case m.Copy:
 		q.kind = JobCopy
+	}
+	if s.memory.files+len(m.Content) > maxFiles && m.File {
+		return ErrNoRoom
 	}
 	if q.chatID != m.ChatID { // in another chat the number is another message's
 		q.replyTo = 0
@@ -37,6 +43,9 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 	}
 	if err := s.enqueue(tx, &q); err != nil {
 		return fmt.Errorf("put a message into the outbox: %w", err)
+	}
+	if m.File {
+		return s.keepFile(tx, q.seq, m.Content)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 	priorityEdit
 )
 
-var priorities = map[JobKind]int{JobMessage: priorityMessage, JobCopy: priorityMessage, JobPost: priorityPost, JobEdit: priorityEdit, JobTopic: priorityEdit}
+var priorities = map[JobKind]int{JobMessage: priorityMessage, JobCopy: priorityMessage, JobFile: priorityMessage, JobPost: priorityPost, JobEdit: priorityEdit, JobTopic: priorityEdit}
 
 // queued is a row of the outbox.
 type queued struct {
@@ -106,6 +106,11 @@ func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
 		return nil, err
 	}
 	q, job := next.queued, next.job
+	if q.kind == JobFile {
+		if job.Content, err = fileOf(tx, q.seq); err != nil {
+			return nil, err
+		}
+	}
 	if q.topic != "" {
 		if job.ThreadID, err = thread(tx, q.place); err != nil {
 			return nil, err
@@ -178,11 +183,13 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 	switch q.kind {
 	case JobPost:
 		return s.settleTicket(tx, &q, o)
-	case JobMessage, JobCopy:
-		if o.Kind == Refused {
-			return s.refused(tx, &q, o)
+	case JobFile:
+		if err := s.dropFile(tx, q.seq); err != nil {
+			return err
 		}
-		return linkSent(tx, &q, o)
+		return s.settleMessage(tx, &q, o)
+	case JobMessage, JobCopy:
+		return s.settleMessage(tx, &q, o)
 	}
 	return nil
 }
@@ -251,15 +258,22 @@ func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
 	return s.answerAll(tx, q, Result{TicketID: q.post, MessageID: o.MessageID, SentAt: fromMillis(at), Failure: whyFailed(state, text(o.Failure))})
 }
 
+func (s *Store) settleMessage(tx *txn, q *queued, o *Outcome) error {
+	if o.Kind == Refused {
+		return s.refused(tx, q, o)
+	}
+	return linkSent(tx, q, o)
+}
+
 // refused records that a message will never arrive: at somebody who blocked the bot, perhaps. What was to follow from
-// that follows.
+// that follows; of a file for somebody who takes nothing at all it is the message before it that tells.
 func (s *Store) refused(tx *txn, q *queued, o *Outcome) error {
 	if o.Unreachable {
 		if _, err := tx.exec(`UPDATE persons SET blocked = 1 WHERE id = ?`, q.chatID); err != nil {
 			return err
 		}
 	}
-	if len(q.ifRefused) == 0 {
+	if len(q.ifRefused) == 0 || o.Unreachable && q.kind == JobFile {
 		return nil
 	}
 	var then []Outgoing

@@ -74,6 +74,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 			return fmt.Errorf("sweep %s: %w", p.what, err)
 		}
 	}
+	if err := s.sweepFiles(ctx); err != nil {
+		return fmt.Errorf("sweep files: %w", err)
+	}
 	return s.shrink(ctx)
 }
 

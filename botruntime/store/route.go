@@ -37,13 +37,13 @@ func (s *Store) reroute(ctx context.Context) error {
 	return nil
 }
 
-// rerouteMessages leads what people added to their tickets away from a chat that is none of the staff's any more.
+// rerouteMessages leads what was added to tickets, by people or the site, away from a chat that is none of the staff's any more.
 func (s *Store) rerouteMessages(ctx context.Context, chatID int64) error {
 	for after, more := int64(0), true; more; {
 		err := s.writer.write(ctx, func(tx *txn) error {
 			rows, err := tx.rows(`SELECT o.priority, o.seq, `+ticketColumns+` FROM outbox o JOIN tickets t ON t.name = o.name
-				WHERE o.chat_id = ? AND o.seq > ? AND o.kind IN ('message', 'copy') AND o.from_chat_id > 0 ORDER BY o.seq LIMIT ?`,
-				chatID, after, sweepRows)
+				WHERE o.chat_id = ? AND o.seq > ? AND o.kind IN ('message', 'copy', 'file') AND o.priority = ? ORDER BY o.seq LIMIT ?`,
+				chatID, after, priorityPost, sweepRows)
 			found, err := collect(rows, err, func(row scanner) (w waiting, err error) {
 				w.ticketRow, err = scanTicket(row, &w.priority, &w.seq)
 				return w, err

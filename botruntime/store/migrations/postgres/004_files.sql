@@ -1,0 +1,6 @@
+-- What jobs of the kind file upload, by the jobs' numbers: apart, for it is large, and only who sends it reads it.
+CREATE TABLE files (
+    seq     BIGINT PRIMARY KEY,
+    content BYTEA NOT NULL
+);
+CREATE INDEX outbox_files ON outbox (seq) WHERE kind = 'file';
