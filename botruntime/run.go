@@ -163,6 +163,7 @@ func (b *bot) startPeers() error {
 	}
 	s.site.Credentials = func() site.Credentials { return b.creds.current().site }
 	s.site.CredentialsChanged = b.creds.changed
+	s.site.Desk = chat.Desk()
 	s.site.Logger = b.log.With("peer", "site")
 	b.parts.start("telegram", func(ctx context.Context) error { chat.Run(ctx); return nil })
 	b.parts.start("site", site.New(s.site, st, b.tracker).Run)

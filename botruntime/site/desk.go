@@ -21,6 +21,10 @@ type Desk interface {
 	ShowStatus(tx store.Tx, t store.TicketRecord) error
 	// Reply brings a message of the site's under its ticket and, from the staff, to the ticket's author.
 	Reply(tx store.Tx, t store.TicketRecord, r wire.Reply) error
+	// Meet notes whether the staff's answers reach the site of a new connection.
+	Meet(ctx context.Context, replies bool) error
+	// Name is how somebody at the site is named where the chat shows who did something.
+	Name(a wire.Actor) string
 	// Fetch returns the content of a file of Telegram's, of at most so many bytes.
 	Fetch(ctx context.Context, file store.Attachment, most int) ([]byte, error)
 }

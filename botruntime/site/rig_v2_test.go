@@ -111,6 +111,7 @@ type testDesk struct {
 	attached []wire.SiteFeedback
 	files    map[string][]byte
 	fail     error
+	met      []bool
 }
 
 func (d *testDesk) do(note func()) error {
@@ -142,6 +143,12 @@ func (d *testDesk) Reply(tx store.Tx, t store.TicketRecord, reply wire.Reply) er
 	}
 	return d.do(func() { d.replies = append(d.replies, reply) })
 }
+
+func (d *testDesk) Meet(_ context.Context, replies bool) error {
+	return d.do(func() { d.met = append(d.met, replies) })
+}
+
+func (d *testDesk) Name(a wire.Actor) string { return a.Name }
 
 func (d *testDesk) Fetch(_ context.Context, file store.Attachment, most int) ([]byte, error) {
 	d.mu.Lock()

@@ -25,6 +25,11 @@ const (
 
 // pump writes results as they become due, and confirms those that the site has read.
 func (s *v1) pump(ctx context.Context) error {
+	if s.cfg.Desk != nil {
+		if err := s.cfg.Desk.Meet(ctx, false); err != nil {
+			return explainStore(err)
+		}
+	}
 	var written, confirmed int64 // the highest Seq
 	confirm := time.NewTimer(confirmPause)
 	confirm.Stop()

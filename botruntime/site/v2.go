@@ -34,6 +34,7 @@ type v2 struct {
 	mu        sync.Mutex
 	peer      peer
 	announced []string // ids of the keys that the site was told of
+	met       bool     // the desk knows what the site takes
 }
 
 // peer is what the site has shown of itself.

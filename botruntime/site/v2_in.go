@@ -175,7 +175,7 @@ func (v *v2) takeStatus(tx store.SiteTx, s wire.StatusUpdate) error {
 		return fmt.Errorf("find the ticket of a status: %w", err)
 	}
 	change := store.StatusChange{TicketID: t.ID, Status: ticket.Status(s.Status), ActorID: s.Actor.TelegramID,
-		ActorName: v.actorName(s.Actor), At: s.At}
+		ActorName: v.cfg.Desk.Name(s.Actor), At: s.At}
 	if taken, err := tx.TakeStatus(change); err != nil || !taken {
 		return err
 	}
@@ -196,19 +196,4 @@ func (v *v2) takeReply(tx store.SiteTx, r wire.Reply) error {
 		return fmt.Errorf("find the ticket of a reply: %w", err)
 	}
 	return guarded(func() error { return v.cfg.Desk.Reply(tx, t, r) })
-}
-
-// actorName is how somebody at the site is named. A username is Telegram's only where there is a Telegram id; without a
-// name, it was the site.
-func (v *v2) actorName(a wire.Actor) string {
-	if a.TelegramID != 0 {
-		return ticket.ActorName(a.Username, a.Name, "", a.TelegramID)
-	}
-	const most = 64
-	for _, name := range []string{a.Name, a.Username} {
-		if name = ticket.Line(name, most); name != "" {
-			return name
-		}
-	}
-	return v.host
 }

@@ -93,6 +93,9 @@ var eventCapabilities = map[store.EventKind]string{
 
 // dueEvents are the events that the site takes; none before it has said which.
 func (v *v2) dueEvents(ctx context.Context, after int64, limit int) ([]parcel, error) {
+	if err := v.meet(ctx); err != nil {
+		return nil, err
+	}
 	v.mu.Lock()
 	files := v.peer.takes(wire.CapabilityAttachments)
 	var kinds []store.EventKind
@@ -111,6 +114,18 @@ func (v *v2) dueEvents(ctx context.Context, after int64, limit int) ([]parcel, e
 		parcels = append(parcels, parcel{seq: e.Seq, id: e.ID, body: func(ctx context.Context) wire.Body { return v.event(ctx, &e, files) }})
 	}
 	return parcels, err
+}
+
+// meet has the desk know, once, whether replies reach the site.
+func (v *v2) meet(ctx context.Context) error {
+	v.mu.Lock()
+	due, takes := v.peer.greeted && !v.met && v.cfg.Desk != nil, v.peer.takes(wire.CapabilityReplies)
+	v.met = v.met || due
+	v.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return v.cfg.Desk.Meet(ctx, takes)
 }
 
 // event is what the site is told of an event.

@@ -71,6 +71,13 @@ func (a *api) poll(ctx context.Context, params pollParams) ([]store.Update, erro
 	return updates, nil
 }
 
+// fileAddress is that of a file, with the token of the moment.
+func (a *api) fileAddress(path string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.url + "/file/bot" + a.token + "/" + path
+}
+
 // address is that of a method, with the token of the moment.
 func (a *api) address(method string) string {
 	a.mu.Lock()

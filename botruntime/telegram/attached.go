@@ -70,7 +70,10 @@ func (m *message) attached() []store.Attachment {
 	default:
 		f, name, mime = m.Sticker, "sticker.webp", "image/webp"
 	}
-	return []store.Attachment{{Name: cmp.Or(ticket.Line(f.Name, maxFileName), name), MIME: cmp.Or(ticket.Line(f.MIME, maxMIME), mime),
+	if f.Name != "" {
+		name = fileName(f.Name)
+	}
+	return []store.Attachment{{Name: name, MIME: cmp.Or(ticket.Line(f.MIME, maxMIME), mime),
 		Size: max(f.Size, 0), FileID: f.ID}}
 }
 

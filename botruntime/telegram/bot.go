@@ -15,6 +15,8 @@ type Bot struct {
 	api      *api
 	standing *standing
 	sender   *sender
+	handlers handlers
+	store    Store
 	parts    []interface{ run(context.Context) }
 }
 
@@ -29,8 +31,8 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	sender, who := newSender(&cfg, st, a, standing), newIdentity(cfg.Token)
 	effective := func(id int64) int64 { return st.EffectiveChat(id) }
 	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: effective,
-		members: newMembers(a, time.Now), now: time.Now, stats: st.TicketStats}
-	return &Bot{api: a, standing: standing, sender: sender, parts: []interface{ run(context.Context) }{
+		members: newMembers(a, time.Now), now: time.Now, stats: st.TicketStats, onSite: st.SiteTakesReplies}
+	return &Bot{api: a, standing: standing, sender: sender, handlers: handlers, store: st, parts: []interface{ run(context.Context) }{
 		&profiler{cfg: &cfg, store: st, api: a, standing: standing, health: health, identity: who},
 		sender,
 		&poller{cfg: &cfg, store: st, api: a, standing: standing, saved: saved},

@@ -111,7 +111,7 @@ func (a accepted) at() time.Time {
 }
 
 // deliver calls a method that sends a message.
-func (a *api) deliver(ctx context.Context, method string, params messageParams) (accepted, error) {
+func (a *api) deliver(ctx context.Context, method string, params any) (accepted, error) {
 	raw, err := a.exchange(ctx, method, params)
 	if err != nil {
 		return accepted{}, err
@@ -204,14 +204,23 @@ func (a *api) call(ctx context.Context, method string, params, result any) error
 // exchange calls a method and returns its answer.
 func (a *api) exchange(ctx context.Context, method string, params any) ([]byte, error) {
 	var body bytes.Buffer // of this call alone: a connection may read it for longer than the call takes
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(params); err != nil {
+	contentType, err := encodeCall(&body, params)
+	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", method, err)
 	}
-	raw, err := a.transport.post(ctx, a.address(method), body.Bytes())
+	raw, err := a.transport.post(ctx, a.address(method), contentType, body.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
 	return raw, nil
+}
+
+// encodeCall writes the parameters of a call: JSON, but for what uploads a file.
+func encodeCall(body *bytes.Buffer, params any) (contentType []string, err error) {
+	if f, ok := params.(fileParams); ok && f.url == "" {
+		return f.form(body)
+	}
+	encoder := json.NewEncoder(body)
+	encoder.SetEscapeHTML(false)
+	return jsonType, encoder.Encode(params)
 }

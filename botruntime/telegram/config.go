@@ -39,6 +39,9 @@ type Store interface {
 	Handle(ctx context.Context, id int64, handle func(store.Tx) error) error
 	// TicketStats counts the tickets received since a time.
 	TicketStats(ctx context.Context, since time.Time) (store.TicketStats, error)
+	// SiteTakesReplies tells whether what the staff answers reaches the site, by what NoteSiteTakesReplies noted last.
+	SiteTakesReplies() bool
+	NoteSiteTakesReplies(ctx context.Context, takes bool) error
 	// EffectiveChat is the chat that a chat of the spec has become: the same, unless its group became a supergroup.
 	EffectiveChat(id int64) int64
 }

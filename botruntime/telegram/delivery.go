@@ -41,6 +41,9 @@ type delivery struct {
 	justMade bool  // ... by the last step
 	noTopic  bool  // it goes to no topic, for there is none to be had
 	nobody   bool  // Telegram refuses because of the person
+
+	plainly    bool // a file goes as a document, whatever it is
+	unanswered int  // calls for a file that may have been carried out
 }
 
 func newDelivery(c *chat, job *store.Job) *delivery {
@@ -68,6 +71,8 @@ func (d *delivery) step(ctx context.Context) (finished bool, err error) {
 		return true, d.send(ctx)
 	case store.JobCopy:
 		return true, d.copy(ctx)
+	case store.JobFile:
+		return true, d.sendFile(ctx)
 	case store.JobTopic:
 		return true, d.toggleTopic(ctx)
 	}
@@ -135,7 +140,7 @@ func (d *delivery) edit(ctx context.Context) error {
 }
 
 // call sends a message and counts it.
-func (d *delivery) call(ctx context.Context, method string, params messageParams) error {
+func (d *delivery) call(ctx context.Context, method string, params any) error {
 	m, err := d.api.deliver(ctx, method, params)
 	if err != nil {
 		return err
@@ -213,6 +218,9 @@ func (d *delivery) judge(ctx context.Context, err error) verdict {
 	}
 	if v.maybe {
 		d.mayBeThere()
+	}
+	if d.job.Kind == store.JobFile {
+		return d.judgeFile(ctx, v)
 	}
 	return v
 }

@@ -26,6 +26,8 @@ type handlers struct {
 	// members tells who is an administrator; for prepare.
 	members *members
 	now     func() time.Time
+	// onSite tells whether the staff's answers reach the site.
+	onSite func() bool
 	// stats counts tickets since a time; for prepare.
 	stats func(ctx context.Context, since time.Time) (store.TicketStats, error)
 }

@@ -23,6 +23,8 @@ type payload struct {
 	Caption bool `json:"caption,omitempty"`
 	// Language is that of whom it is for; the staff's unless given.
 	Language string `json:"lang,omitempty"`
+	// File is what Text stands under, in a job that sends a file.
+	File *upload `json:"file,omitempty"`
 }
 
 func (p payload) encode() ([]byte, error) {

@@ -114,7 +114,15 @@ func (h handlers) staffReply(tx store.Tx, m *message, link store.Link) (courtesy
 			return courtesy{}, fmt.Errorf("look up a ticket's author: %w", err)
 		}
 	}
-	if r := reachOf(t.Ticket, author); r != reachable {
+	switch r := reachOf(t.Ticket, author); {
+	case r == reachable:
+	case h.readsOnSite(t.Ticket):
+		err := tx.LinkMessage(store.Link{ChatID: m.Chat.ID, MessageID: int64(m.ID), Ticket: t.ID, At: h.now()})
+		if err != nil {
+			return courtesy{}, fmt.Errorf("link a reply to its ticket: %w", err)
+		}
+		return reacts(m, "👌"), h.markReplied(tx, m, t)
+	default:
 		return courtesy{}, h.tellUnreachable(tx, m, t.Ticket, r, first)
 	}
 	return h.deliverReply(tx, m, t, author, link, first)
@@ -154,16 +162,20 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 	if err := tx.SavePerson(author); err != nil {
 		return courtesy{}, fmt.Errorf("have the author's answer go under the ticket: %w", err)
 	}
-	if t.Status != ticket.StatusClosed {
-		if err := h.markReplied(tx, m, t); err != nil {
-			return courtesy{}, err
-		}
-	}
-	return reacts(m, "👌"), nil
+	return reacts(m, "👌"), h.markReplied(tx, m, t)
 }
 
-// markReplied has a ticket's post show that it was answered, and so that of two posts to which the staff replied.
+// readsOnSite tells whether a ticket's author reads answers where the ticket was written.
+func (h handlers) readsOnSite(t ticket.Ticket) bool {
+	return t.Source == ticket.SourceSite && h.onSite()
+}
+
+// markReplied has a ticket's post show that it was answered, and so that of two posts to which the staff replied. A closed one stays
+// closed.
 func (h handlers) markReplied(tx store.Tx, m *message, t store.TicketRecord) error {
+	if t.Status == ticket.StatusClosed {
+		return nil
+	}
 	change := ticket.Change{Status: ticket.StatusReplied, Actor: m.actor(), At: h.now()}
 	if r := m.ReplyTo; r != nil && int64(r.ID) != t.MessageID && h.nameOnButtons(r) == t.ID {
 		if err := h.markPost(tx, &message{ID: r.ID, Chat: m.Chat, Text: r.Text, Entities: r.Entities, Keyboard: r.Keyboard}, change); err != nil {
@@ -175,7 +187,7 @@ func (h handlers) markReplied(tx store.Tx, m *message, t store.TicketRecord) err
 
 // undelivered is what is said under a reply that Telegram will not bring to its author; once an album.
 func (h handlers) undelivered(m *message, t ticket.Ticket, first bool) ([]store.Outgoing, error) {
-	if !first {
+	if !first || h.readsOnSite(t) {
 		return nil, nil
 	}
 	body, err := payload{Text: unanswered(h.texts(), h.texts().Staff.ReplyRefused, t)}.encode()

@@ -91,7 +91,7 @@ const (
 // wantsTopic tells whether the topic that the job goes to has to be made first.
 func (d *delivery) wantsTopic() bool {
 	switch d.job.Kind {
-	case store.JobPost, store.JobMessage, store.JobCopy:
+	case store.JobPost, store.JobMessage, store.JobCopy, store.JobFile:
 		return d.job.Topic != "" && d.job.ThreadID == 0 && !d.noTopic && d.forum.open() && !d.tooManyTopics()
 	}
 	return false

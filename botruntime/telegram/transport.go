@@ -76,19 +76,35 @@ type transport struct{ client *http.Client }
 
 var jsonType = []string{"application/json"}
 
-// post sends JSON to an address and returns the body of a successful answer. The body can go out again, over a fresh connection
+// post sends a body to an address and returns the body of a successful answer. The body can go out again, over a fresh connection
 // when the first one turns out to be closed.
-func (t transport) post(ctx context.Context, address string, body []byte) ([]byte, error) {
+func (t transport) post(ctx context.Context, address string, contentType []string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", withoutURL(err))
 	}
-	req.Header["Content-Type"] = jsonType
-	return t.exchange(req)
+	req.Header["Content-Type"] = contentType
+	return t.exchange(req, maxAnswer)
 }
 
-// exchange carries out a request and returns the body of a successful answer.
-func (t transport) exchange(req *http.Request) ([]byte, error) {
+// get returns what is at an address, of at most so many bytes.
+func (t transport) get(ctx context.Context, address string, most int) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", withoutURL(err))
+	}
+	body, err := t.exchange(req, most+1)
+	if err == nil && len(body) > most {
+		return nil, errTooLarge
+	}
+	return body, err
+}
+
+// errTooLarge is a file that has more bytes than were asked for.
+var errTooLarge = errors.New("the file is too large")
+
+// exchange carries out a request and returns the body of a successful answer, of at most so many bytes.
+func (t transport) exchange(req *http.Request, most int) ([]byte, error) {
 	var reached atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { reached.Store(true) }}
 	resp, err := t.client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace))) // #nosec G704 -- the address is the spec's
@@ -100,17 +116,17 @@ func (t transport) exchange(req *http.Request) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, readRefusal(resp)
 	}
-	body, err := readAll(resp)
+	body, err := readAll(resp, most)
 	if err != nil {
 		return nil, &outageError{Reached: true, What: "its answer broke off", Err: err}
 	}
 	return body, nil
 }
 
-// readAll reads an answer of at most maxAnswer bytes, where it says its length with one allocation.
-func readAll(resp *http.Response) ([]byte, error) {
-	if resp.ContentLength < 0 || resp.ContentLength > maxRefusal {
-		return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+// readAll reads at most so many bytes of an answer, where it says its length with one allocation.
+func readAll(resp *http.Response, most int) ([]byte, error) {
+	if resp.ContentLength < 0 || resp.ContentLength > int64(min(most, maxRefusal)) {
+		return io.ReadAll(io.LimitReader(resp.Body, int64(most)))
 	}
 	body := make([]byte, resp.ContentLength)
 	_, err := io.ReadFull(resp.Body, body)

@@ -162,6 +162,17 @@ func split(s string, first, rest int) []string {
 	return pieces
 }
 
+// Pieces cuts what a person wrote into at most so many pieces, of at most first, then rest UTF-16 units each. cutOff is how
+// many characters are left out behind them.
+func Pieces(text string, first, rest, most int) (pieces []string, cutOff int) {
+	pieces = split(Clean(text), first, rest)
+	for len(pieces) > most {
+		cutOff += len([]rune(pieces[len(pieces)-1]))
+		pieces = pieces[:len(pieces)-1]
+	}
+	return pieces, cutOff
+}
+
 // breakBefore moves a cut back to the end of a line in the last quarter, or else of a word in the last eighth.
 func breakBefore(s string, i int) int {
 	if j := strings.LastIndexByte(s[:i], '\n'); j > i-i/4 {
@@ -188,5 +199,6 @@ func Hashtag(word string) string {
 	return "#" + tag
 }
 
-// IsInert tells whether Telegram makes nothing of s by itself: no link, mention, hashtag or command.
-func IsInert(s string) bool { return !strings.ContainsAny(s, "./@#$:") }
+// IsInert tells whether Telegram makes nothing of s by itself: no link, mention, hashtag or command. A colon before a space
+// begins none.
+func IsInert(s string) bool { return !strings.ContainsAny(strings.ReplaceAll(s, ": ", "  "), "./@#$:") }

@@ -58,14 +58,7 @@ func Render(t Ticket, o Options) []string {
 
 // parts spreads a message that does not fit over several posts.
 func (o Options) parts(t Ticket, head, foot *markup, message string, room int) []string {
-	pieces := split(message, room-Units(o.Texts.Continued)-2, MaxUnits-partRoom)
-	cutOff := 0
-	if len(pieces) > maxParts {
-		for _, p := range pieces[maxParts:] {
-			cutOff += len([]rune(p))
-		}
-		pieces = pieces[:maxParts]
-	}
+	pieces, cutOff := Pieces(message, room-Units(o.Texts.Continued)-2, MaxUnits-partRoom, maxParts)
 	head.text(pieces[0])
 	if len(pieces) > 1 {
 		head.text("\n\n")

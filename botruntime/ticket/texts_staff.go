@@ -11,6 +11,14 @@ type StaffTexts struct {
 	AuthorBlocked, AuthorUnreachable, ReplyRefused Format
 	// FileRefused (Ticket) says that something that the author sent did not get into the chat.
 	FileRefused Format
+	// SiteActor (Who) and Site are who did something at the site: somebody who is named, and nobody in particular.
+	SiteActor Format
+	Site      string
+	// SiteReply and SiteAddition (Ticket) head what the team, and what an author, wrote at the site.
+	SiteReply, SiteAddition Format
+	// SiteFileRefused and SiteFileNoRoom (Ticket) say that a file of the site's is not there, because Telegram did not take it and
+	// because too many waited; ReplyFileRefused (Ticket) that one did not reach the author. The file's name follows.
+	SiteFileRefused, SiteFileNoRoom, ReplyFileRefused Format
 	// Unsupported refuses a reply that is neither text nor a file.
 	AnswerOnSite, Unsupported string
 	// AdminOnly, AdminUnknown and AdminHidden refuse what only administrators may do: to somebody who is none, to anybody as long as
