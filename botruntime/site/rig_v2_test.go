@@ -111,6 +111,8 @@ type testDesk struct {
 	attached []wire.SiteFeedback
 	files    map[string][]byte
 	fail     error
+	slow     time.Duration // that Fetch takes
+	gate     chan struct{} // that Attach waits at; may be nil
 }
 
 func (d *testDesk) do(note func()) error {
@@ -129,6 +131,9 @@ func (d *testDesk) see(look func()) {
 }
 
 func (d *testDesk) Attach(_ store.Tx, _ string, f wire.SiteFeedback) error {
+	if d.gate != nil {
+		<-d.gate
+	}
 	return d.do(func() { d.attached = append(d.attached, f) })
 }
 
@@ -143,7 +148,12 @@ func (d *testDesk) Reply(tx store.Tx, t store.TicketRecord, reply wire.Reply) er
 	return d.do(func() { d.replies = append(d.replies, reply) })
 }
 
-func (d *testDesk) Fetch(_ context.Context, file store.Attachment, most int) ([]byte, error) {
+func (d *testDesk) Fetch(ctx context.Context, file store.Attachment, most int) ([]byte, error) {
+	select {
+	case <-time.After(d.slow):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	content, known := d.files[file.FileID]
