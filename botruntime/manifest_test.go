@@ -41,6 +41,7 @@ func TestManifest(t *testing.T) {
 		{"a chat's name", `"-1001234567890"`, `"@shop"`, "write the chat's numeric id in quotes"},
 		{"an unknown time zone", "telegram: {", "telegram: {timeZone: Mars/Olympus, ", "is not an IANA time zone"},
 		{"a short interval", "feedback-bot}", "feedback-bot, pingInterval: 10ms}", "must be between 1s and 5m"},
+		{"an unknown protocol", "feedback-bot}", "feedback-bot, protocol: V3}", "spec.site.protocol"},
 		{"no YAML", "apiVersion", "\tapiVersion", "yaml"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

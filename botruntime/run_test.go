@@ -124,6 +124,29 @@ func TestABotCarriesFeedbackAndGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+// A site may change its version while the bot runs: no more than the connection is another one.
+func TestABotSpeaksTheVersionOfItsSite(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start()
+	for i, protocol := range []string{simsite.ProtocolV1, simsite.ProtocolV2, simsite.ProtocolV1} {
+		if err := w.site.SetProtocol(protocol); err != nil {
+			t.Fatal(err)
+		}
+		w.site.CloseConnections(1012, "restart")
+		w.eventually("the bot says that it speaks "+protocol, func() bool {
+			answer, err := health.Ask(t.Context(), w.files.state)
+			return err == nil && answer.Report.Site.OK && answer.Report.Protocol == protocol
+		})
+		w.carry(int64(i + 1))
+	}
+	if err := stop(); err != nil {
+		t.Fatalf("the bot's end: %v", err)
+	}
+	if n := len(w.telegram.Messages(staffChat)); n != 3 {
+		t.Errorf("%d posts, want 3", n)
+	}
+}
+
 func TestTwoBotsCannotShareAState(t *testing.T) {
 	w := newWorld(t)
 	stop := w.start()

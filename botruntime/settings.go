@@ -38,7 +38,7 @@ func newSettings(bridge *v1alpha1.FeedbackBridge) (settings, error) {
 	}
 	s := settings{
 		site: site.Config{
-			URL: spec.Site.URL, TokenIn: spec.Site.TokenIn, PingInterval: ping, MessageTTL: ttl,
+			URL: spec.Site.URL, TokenIn: spec.Site.TokenIn, Protocol: spec.Site.Protocol, PingInterval: ping, MessageTTL: ttl,
 			UserAgent: "feedbackbridge-bot/" + version,
 		},
 		telegram: chat, retention: retention,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/telegram"
 )
@@ -76,5 +77,18 @@ func TestSchemaName(t *testing.T) {
 			t.Errorf("%q and %q share %s", bridge, other, got)
 		}
 		seen[got] = bridge
+	}
+}
+
+func TestTheProtocolIsTheManifests(t *testing.T) {
+	for protocol, line := range map[v1alpha1.SiteProtocol]string{"": "}", "V1": ", protocol: V1}", "Auto": ", protocol: Auto}"} {
+		manifest := strings.Replace(goodManifest, "feedback-bot}", "feedback-bot"+line, 1)
+		bridge, err := loadManifest(writeFile(t, t.TempDir(), "bridge.yaml", manifest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := newSettings(bridge); err != nil || s.site.Protocol != protocol {
+			t.Errorf("protocol %q, %v, want %q", s.site.Protocol, err, protocol)
+		}
 	}
 }

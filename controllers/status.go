@@ -37,7 +37,7 @@ func connectionStatus(o *observation, old *v1alpha1.ConnectionStatus) *v1alpha1.
 	s := &v1alpha1.ConnectionStatus{State: connectionState(o)}
 	r := o.health.report
 	if r != nil {
-		s.Reconnects, s.LastError = r.Reconnects, r.Site.LastError
+		s.Reconnects, s.LastError, s.Protocol = r.Reconnects, r.Site.LastError, r.Protocol
 	}
 	switch {
 	case s.State == v1alpha1.ConnectionSuspended || !o.health.fresh:

@@ -27,9 +27,9 @@ func TestConnectionStatus(t *testing.T) {
 		"connected": {func(t *testing.T, o *observation) {
 			o.at(t, 0, func(r *v1alpha1.BotReport) {
 				site(v1alpha1.PeerReport{OK: true, Reason: "Connected", LastError: "timed out"})(r)
-				r.Reconnects = 2
+				r.Reconnects, r.Protocol = 2, "v2"
 			})
-		}, nil, v1alpha1.ConnectionStatus{State: "Connected", Since: at(time.Hour), Pod: pod, Reconnects: 2, LastError: "timed out"}},
+		}, nil, v1alpha1.ConnectionStatus{State: "Connected", Since: at(time.Hour), Pod: pod, Protocol: "v2", Reconnects: 2, LastError: "timed out"}},
 		"dialling": {func(t *testing.T, o *observation) { o.at(t, 0, site(v1alpha1.PeerReport{Reason: "Connecting"})) }, nil,
 			v1alpha1.ConnectionStatus{State: "Connecting", Since: at(time.Hour), Pod: pod}},
 		"refused": {func(t *testing.T, o *observation) {

@@ -214,6 +214,29 @@ func TestWhichChangesOfFramesAreWrittenAtOnce(t *testing.T) {
 	})
 }
 
+func TestTheProtocolIsAState(t *testing.T) {
+	tracker := NewTracker("1.0", func() time.Time { return noon }, func() v1alpha1.TicketsStatus { return v1alpha1.TicketsStatus{} })
+	for _, c := range []struct {
+		protocol string
+		changed  bool
+	}{{"v1", true}, {"v1", false}, {"v2", true}} {
+		tracker.Protocol(c.protocol)
+		select {
+		case <-tracker.Changed():
+			if !c.changed {
+				t.Errorf("%s again is a change", c.protocol)
+			}
+		default:
+			if c.changed {
+				t.Errorf("%s is no change", c.protocol)
+			}
+		}
+		if got := tracker.Report().Protocol; got != c.protocol {
+			t.Errorf("reported %q, want %q", got, c.protocol)
+		}
+	}
+}
+
 // TestFramesFromManyGoroutines is for the race detector.
 func TestFramesFromManyGoroutines(t *testing.T) {
 	tracker := newTracker()

@@ -21,14 +21,47 @@ const (
 	settleGrace = time.Second
 )
 
+const (
+	// bytesInFlight is how many bytes of a lane may be on their way, but for one frame: a slow connection must not have them
+	// wait until they have expired.
+	bytesInFlight = 2 << 20
+	// stuckAfter is how often a parcel is sent before it is taken to be stuck: it does not hold up the others then, and is sent
+	// again at pauses that double up to longestPatience. More than mostStuck hold them up.
+	stuckAfter      = 3
+	longestPatience = time.Hour
+	mostStuck       = 64
+)
+
 // parcel is a frame for the site that is kept until the site has acknowledged it.
 type parcel struct {
 	// seq orders the parcels of a lane; id is the frame's, however often it is sent.
 	seq int64
 	id  string
-	// body is what is in it, made anew for every sending.
-	body func(ctx context.Context) wire.Body
-	sent time.Time
+	// body is what is in it, made anew for every sending; alone says that this may take a while.
+	body  func(ctx context.Context) wire.Body
+	alone bool
+	// sent is when it was last sent, times how often, size how long it was.
+	sent  time.Time
+	times int
+	size  int
+}
+
+// due is when a parcel is to be sent again.
+func (p *parcel) due() time.Time {
+	patience := ackPatience
+	for n := stuckAfter; n <= p.times && patience < longestPatience; n++ {
+		patience *= 2
+	}
+	return p.sent.Add(min(patience, longestPatience))
+}
+
+// together is how many of the first parcels are sent at once: one that may take a while alone.
+func together(parcels []parcel) int {
+	n := 1
+	for n < len(parcels) && !parcels[0].alone && !parcels[n].alone {
+		n++
+	}
+	return n
 }
 
 // lane carries parcels to the site, in order: at most so many at once, and again those that the site leaves unacknowledged.
@@ -40,7 +73,7 @@ type lane struct {
 	ready <-chan struct{}
 	// settle ends the wait of parcels.
 	settle func(ctx context.Context, seqs []int64) error
-	// send signs and writes parcels.
+	// send signs and writes parcels, and notes their sizes.
 	send func(ctx context.Context, l *lane, parcels []parcel) error
 
 	kick chan struct{} // has it look for more, and at acks
@@ -86,7 +119,7 @@ func (l *lane) run(ctx context.Context) error {
 			return err
 		}
 		if overdue.Stop(); len(l.flying) > 0 {
-			overdue.Reset(time.Until(l.flying[0].sent.Add(ackPatience)))
+			overdue.Reset(time.Until(l.firstDue()))
 		}
 		select {
 		case <-ctx.Done():
@@ -112,21 +145,42 @@ func (l *lane) run(ctx context.Context) error {
 
 // load sends as many more parcels as there is room for.
 func (l *lane) load(ctx context.Context) error {
-	for room := l.most - len(l.flying); l.more && room > 0; room = l.most - len(l.flying) {
+	for room := l.room(); l.more && room > 0; room = l.room() {
 		parcels, err := l.next(ctx, l.after, room)
 		if err != nil {
 			return explainStore(err)
 		}
 		l.more = len(parcels) == room
-		if len(parcels) == 0 {
-			return nil
-		}
-		l.after = parcels[len(parcels)-1].seq
-		if err := l.fly(ctx, parcels); err != nil {
-			return err
+		for len(parcels) > 0 {
+			if l.room() <= 0 {
+				l.more = true // what was read is read again
+				return nil
+			}
+			n := together(parcels)
+			if err := l.fly(ctx, parcels[:n]); err != nil {
+				return err
+			}
+			l.after, parcels = parcels[n-1].seq, parcels[n:]
 		}
 	}
 	return nil
+}
+
+// room is how many more parcels may be on their way.
+func (l *lane) room() int {
+	flying, stuck, size := 0, 0, 0
+	for i := range l.flying {
+		if p := &l.flying[i]; p.times >= stuckAfter && stuck < mostStuck {
+			stuck++
+		} else {
+			flying++
+			size += p.size
+		}
+	}
+	if size >= bytesInFlight {
+		return 0
+	}
+	return l.most - flying
 }
 
 // fly sends parcels.
@@ -137,20 +191,40 @@ func (l *lane) fly(ctx context.Context, parcels []parcel) error {
 	now := time.Now()
 	for i := range parcels {
 		parcels[i].sent = now
+		parcels[i].times++
 	}
 	l.flying = append(l.flying, parcels...)
 	return nil
 }
 
+// firstDue is when a parcel has to be sent again.
+func (l *lane) firstDue() (first time.Time) {
+	for i := range l.flying {
+		if due := l.flying[i].due(); first.IsZero() || due.Before(first) {
+			first = due
+		}
+	}
+	return first
+}
+
 // again sends what the site has left unacknowledged for too long.
 func (l *lane) again(ctx context.Context, now time.Time) error {
-	late := 0
-	for late < len(l.flying) && now.Sub(l.flying[late].sent) >= ackPatience {
-		late++
+	var late []parcel
+	l.flying = slices.DeleteFunc(l.flying, func(p parcel) bool {
+		if p.due().After(now) {
+			return false
+		}
+		late = append(late, p)
+		return true
+	})
+	for len(late) > 0 {
+		n := together(late)
+		if err := l.fly(ctx, late[:n]); err != nil {
+			return err
+		}
+		late = late[n:]
 	}
-	parcels := slices.Clone(l.flying[:late])
-	l.flying = slices.Delete(l.flying, 0, late)
-	return l.fly(ctx, parcels)
+	return nil
 }
 
 // land takes the parcels that arrived out of those on their way; true where a settling is to follow that was not to before.

@@ -2,7 +2,10 @@
 
 package site
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // maxSent bounds the ids that a ledger knows.
 const maxSent = 4096
@@ -40,6 +43,25 @@ func (l *ledger) note(id string, by *lane, seq int64) bool {
 	}
 	l.sent[id] = append(all, sending{lane: by, seq: seq, times: 1, done: by == nil})
 	return true
+}
+
+// takeBack has an answer that nobody keeps, the last frame of its id that was noted, not sent after all.
+func (l *ledger) takeBack(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.sent[id]
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].lane != nil {
+			continue
+		}
+		if all[i].times--; all[i].times == 0 {
+			all = slices.Delete(all, i, i+1)
+		}
+		break
+	}
+	if l.sent[id] = all; len(all) == 0 {
+		delete(l.sent, id)
+	}
 }
 
 // acked takes an ack, and tells the lane whose parcel has arrived.

@@ -51,6 +51,26 @@ func TestAnAckIsForTheOldestFrameOfItsID(t *testing.T) {
 	}
 }
 
+func TestARefusalThatWasNotSentHasNoAck(t *testing.T) {
+	ledger, l := newLedger(), newLane(1, nil)
+	ledger.note("id", nil, 0)
+	ledger.note("id", l, 7)
+	ledger.note("id", nil, 0)
+	ledger.takeBack("id") // the last one
+	ledger.acked("id")
+	if got := arrivals(l); len(got) != 0 {
+		t.Errorf("the ack of the first refusal is taken for one of %v", got)
+	}
+	ledger.acked("id")
+	if got := arrivals(l); !slices.Equal(got, []int64{7}) || len(ledger.sent) != 0 {
+		t.Errorf("arrived: %v, %d ids left", got, len(ledger.sent))
+	}
+	ledger.note("other", nil, 0)
+	if ledger.takeBack("other"); len(ledger.sent) != 0 {
+		t.Errorf("%d ids left", len(ledger.sent))
+	}
+}
+
 func TestALedgerIsBounded(t *testing.T) {
 	ledger, l := newLedger(), newLane(1, nil)
 	for i := range int64(10) {

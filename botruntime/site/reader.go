@@ -70,6 +70,7 @@ func (s *session) read() error {
 		case !whole:
 			s.count(RefusedTooLarge, 0)
 		default:
+			s.reading = buffer.Len()
 			s.speaks.handle(buffer.Bytes(), time.Now())
 		}
 	}

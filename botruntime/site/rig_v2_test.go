@@ -112,6 +112,8 @@ type testDesk struct {
 	files    map[string][]byte
 	fail     error
 	met      []bool
+	slow     time.Duration // that Fetch takes
+	gate     chan struct{} // that Attach waits at; may be nil
 }
 
 func (d *testDesk) do(note func()) error {
@@ -130,6 +132,9 @@ func (d *testDesk) see(look func()) {
 }
 
 func (d *testDesk) Attach(_ store.Tx, _ string, f wire.SiteFeedback) error {
+	if d.gate != nil {
+		<-d.gate
+	}
 	return d.do(func() { d.attached = append(d.attached, f) })
 }
 
@@ -150,7 +155,12 @@ func (d *testDesk) Meet(_ context.Context, replies bool) error {
 
 func (d *testDesk) Name(a wire.Actor) string { return a.Name }
 
-func (d *testDesk) Fetch(_ context.Context, file store.Attachment, most int) ([]byte, error) {
+func (d *testDesk) Fetch(ctx context.Context, file store.Attachment, most int) ([]byte, error) {
+	select {
+	case <-time.After(d.slow):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	content, known := d.files[file.FileID]

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 )
@@ -19,6 +20,8 @@ import (
 const (
 	// tasksQueued is how many tasks may wait for the store; the more wait, the more are committed at once.
 	tasksQueued = 256
+	// tasksSize is how many bytes of them may wait, and be with the store: the frame of a task, and what was decoded of it.
+	tasksSize = 8 << 20
 	// goodbyeTimeout is how long the site has to answer the bot's close frame.
 	goodbyeTimeout = 500 * time.Millisecond
 	// refusalGrace is how long after the handshake a site may refuse the token by closing the connection. One that is open
@@ -39,11 +42,13 @@ type session struct {
 	writer *writer
 	speaks dialect
 
-	tasks    chan task   // reader -> admitter; closed by the reader
-	verdict  sync.Once   // the site accepts the token, or the session ends before
-	accepted atomic.Bool // the site has accepted the token
-	onAccept func()      // is called then; may be nil
-	renewed  bool        // a signal of CredentialsChanged was taken; to be read after run
+	tasks    chan task           // reader -> admitter; closed by the reader
+	room     *semaphore.Weighted // for the bytes of tasks
+	reading  int                 // length of the frame that is handled; the reader's
+	verdict  sync.Once           // the site accepts the token, or the session ends before
+	accepted atomic.Bool         // the site has accepted the token
+	onAccept func()              // is called then; may be nil
+	renewed  bool                // a signal of CredentialsChanged was taken; to be read after run
 }
 
 // dialect is what a version of the protocol does in its own way.
@@ -63,7 +68,7 @@ type dialect interface {
 func newSession(c *Client, l *link) *session {
 	s := &session{
 		cfg: &c.cfg, host: c.host, store: c.store, health: c.health, log: c.log, link: l, writer: newWriter(l),
-		tasks: make(chan task, tasksQueued),
+		tasks: make(chan task, tasksQueued), room: semaphore.NewWeighted(tasksSize),
 	}
 	if l.version == 2 {
 		s.speaks = newV2(s)
@@ -150,6 +155,25 @@ type task struct {
 	// id is the frame's where it asks for nothing; refusal is why, where that is answered before the ack.
 	id      string
 	refusal error
+
+	size int64 // in bytes, as tasksSize counts them
+}
+
+// enqueue hands a task to the admitter. It waits while the store is behind, and so, in the end, does the site.
+func (s *session) enqueue(t task) {
+	if t.request != nil || t.incoming != nil {
+		t.size = min(2*int64(s.reading), tasksSize)
+		_ = s.room.Acquire(context.Background(), t.size) // without an end to the waiting it cannot fail
+	}
+	s.tasks <- t
+}
+
+// done lets go of tasks.
+func (s *session) done(batch []task) {
+	for _, t := range batch {
+		s.room.Release(t.size)
+	}
+	clear(batch) // with their texts
 }
 
 // admit makes durable what tasks ask for, as many as wait at once, until there are no more. A failure ends the session;
@@ -158,21 +182,23 @@ func (s *session) admit(ctx, sending context.Context, end context.CancelCauseFun
 	failed := false
 	batch := make([]task, 0, tasksQueued)
 	for first := range s.tasks {
+		batch = s.gather(append(batch[:0], first))
 		if failed {
+			s.done(batch)
 			continue
 		}
-		batch = s.gather(append(batch[:0], first))
 		answers, err := s.speaks.admit(ctx, batch)
+		count := len(batch)
+		s.done(batch)
 		if err != nil {
 			failed = true
-			s.log.Error("frames could not be stored", "count", len(batch), "error", err)
+			s.log.Error("frames could not be stored", "count", count, "error", err)
 			end(explainStore(err))
 			continue
 		}
 		if len(answers) > 0 {
 			_ = s.writer.send(sending, answers) // else the session has ended, and the site will ask again
 		}
-		clear(batch) // lets go of the texts
 	}
 }
 

@@ -61,10 +61,10 @@ func (s *v1) request(frame *wire.NewFeedback, readAt time.Time) {
 		s.refuse(frame.ID, signature, err, 0)
 		return
 	}
-	s.tasks <- task{request: &store.Request{
+	s.enqueue(task{request: &store.Request{
 		ID: frame.ID, Nonce: frame.Nonce, Signature: signature, Ticket: newTicket(feedback, readAt),
 		ReadAt: readAt, NonceUntil: readAt.Add(wire.NonceTTL(s.cfg.MessageTTL)),
-	}}
+	}})
 }
 
 // refuse counts a frame, and answers it with ok:false where it has an id. A site that does not read its answers gets

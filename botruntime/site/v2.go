@@ -72,7 +72,7 @@ func (v *v2) greeting() ([]message, error) {
 		hello.Preferred = ids[0]
 	}
 	parcel := v.queue.add(hello)
-	parcel.sent = time.Now()
+	parcel.sent, parcel.times = time.Now(), 1
 	v.controls.after, v.controls.flying = parcel.seq, append(v.controls.flying, parcel)
 	v.ledger.note(parcel.id, v.controls, parcel.seq)
 	frame, err := v.sign(parcel.id, hello)
@@ -151,11 +151,13 @@ func (v *v2) key() wire.Key {
 // sendParcels signs and writes parcels.
 func (v *v2) sendParcels(ctx context.Context, l *lane, parcels []parcel) error {
 	batch := make([]message, 0, len(parcels))
-	for _, p := range parcels {
+	for i := range parcels {
+		p := &parcels[i]
 		frame, err := v.sign(p.id, p.body(ctx))
 		if err != nil {
 			return explainStore(err)
 		}
+		p.size = len(frame)
 		v.ledger.note(p.id, l, p.seq)
 		batch = append(batch, textMessage(frame))
 	}
@@ -220,6 +222,8 @@ func (v *v2) takeEffects(ctx context.Context, batch []task, answers *[]message) 
 		case store.Replayed:
 			v.count(RefusedReplayedNonce, 0)
 			continue
+		case store.NotYet:
+			continue // it comes again
 		case store.GivenUp:
 			v.log.Error("a frame of the site's can have no effect", "error", r.Why)
 		default:
@@ -271,7 +275,7 @@ func (v *v2) refuse(id string, cause error, clockOffset int64) {
 	if !v.ledger.note(id, nil, 0) {
 		v.health.AnswerDropped()
 	} else if !v.writer.offer(textMessage(frame)) {
-		v.ledger.acked(id) // there will be none
+		v.ledger.takeBack(id)
 		v.health.AnswerDropped()
 	}
 }

@@ -56,7 +56,7 @@ func (v *v2) saw(keyID string) {
 	}
 	v.peer.last = keyID
 	if !slices.Contains(v.peer.keys, keyID) {
-		v.peer.keys = append(v.peer.keys, strings.Clone(keyID))
+		v.peer.keys = append(v.peer.keys, keyID)
 	}
 }
 
@@ -79,7 +79,7 @@ func (v *v2) dispatch(e *wire.Envelope, signature wire.Signature, readAt time.Ti
 		}
 	}
 	v.count(RefusedUnknownType, 0)
-	v.tasks <- task{id: strings.Clone(e.ID)}
+	v.enqueue(task{id: strings.Clone(e.ID)})
 }
 
 // hello takes what the site says of itself. The first one counts for what it takes.
@@ -95,14 +95,16 @@ func (v *v2) hello(e *wire.Envelope) {
 		v.peer.greeted = true
 		v.peer.capabilities = cloned(hello.Capabilities)
 	}
-	v.peer.keys = cloned(hello.Keys)
+	if v.peer.keys = cloned(hello.Keys); !slices.Contains(v.peer.keys, v.peer.last) { // it has signed with that one just now
+		v.peer.keys = append(v.peer.keys, v.peer.last)
+	}
 	v.mu.Unlock()
 	if first {
 		v.log.Info("the site speaks version 2", "software", printable(hello.Software), "takes", printable(strings.Join(hello.Capabilities, " ")))
 		v.events.wake()
 	}
 	v.announceKeys()
-	v.tasks <- task{id: strings.Clone(e.ID)}
+	v.enqueue(task{id: strings.Clone(e.ID)})
 }
 
 // cloned copies strings out of their frame.
@@ -120,7 +122,7 @@ func (v *v2) unreadable(e *wire.Envelope, why error) {
 	if e.Type == wire.TypeNewFeedback {
 		t.refusal = why
 	}
-	v.tasks <- t
+	v.enqueue(t)
 }
 
 // feedback hands a feedback to the admitter.
@@ -138,38 +140,61 @@ func (v *v2) feedback(e *wire.Envelope, signature wire.Signature, readAt time.Ti
 		r.Ticket.Attachments = len(f.Attachments)
 		r.Then = attachTo(v.cfg.Desk, v.log, f)
 	}
-	v.tasks <- task{request: r}
+	v.enqueue(task{request: r})
 }
 
 // effect hands a status or a reply to the admitter.
 func (v *v2) effect(e *wire.Envelope, readAt time.Time) {
-	apply, err := v.effectOf(e)
+	apply, err := v.effectOf(e, readAt.Add(mostAhead))
 	if err != nil {
 		v.unreadable(e, err)
 		return
 	}
-	v.tasks <- task{incoming: &store.Incoming{
+	v.enqueue(task{incoming: &store.Incoming{
 		ID: e.ID, Nonce: e.Nonce, ReadAt: readAt, NonceUntil: readAt.Add(wire.NonceTTL(v.cfg.MessageTTL)), Apply: apply,
-	}}
+	}})
 }
 
-// effectOf reads what a frame is to have done.
-func (v *v2) effectOf(e *wire.Envelope) (func(store.SiteTx) error, error) {
+// mostAhead is how far ahead something may have happened: by a site whose clock is good enough to sign frames, it cannot be
+// much. A status from the far future would win for ever.
+const mostAhead = 24 * time.Hour
+
+// effectOf reads what a frame is to have done, which must not have happened after latest.
+func (v *v2) effectOf(e *wire.Envelope, latest time.Time) (apply func(store.SiteTx) error, err error) {
+	var at time.Time
 	if e.Type == wire.TypeFeedbackStatus {
-		status, err := e.Status()
-		return func(tx store.SiteTx) error { return v.takeStatus(tx, status) }, err
+		var status wire.StatusUpdate
+		status, err = e.Status()
+		at, apply = status.At, func(tx store.SiteTx) error { return v.takeStatus(tx, status) }
+	} else {
+		var reply wire.Reply
+		reply, err = e.Reply()
+		at, apply = reply.At, func(tx store.SiteTx) error { return v.takeReply(tx, reply) }
 	}
-	reply, err := e.Reply()
-	return func(tx store.SiteTx) error { return v.takeReply(tx, reply) }, err
+	if err == nil && at.After(latest) {
+		err = &wire.InvalidPayloadError{Field: "at", Why: "more than a day ahead"}
+	}
+	return apply, err
 }
 
-// takeStatus gives a ticket a status of the site's, and has its post show it, unless the ticket has a later one. A ticket
-// that the store does not have any more has nobody to see it.
+// overtaken is how long what concerns a ticket that is not known may have overtaken its feedback.
+const overtaken = 10 * time.Minute
+
+// unknownTicket is what becomes of a frame about a ticket that is not known: while its feedback may still be on the way it is
+// not acknowledged, and comes again; later, nobody is there to see it any more.
+func (v *v2) unknownTicket(at time.Time) error {
+	if time.Since(at) < overtaken {
+		return store.ErrNotYet
+	}
+	v.log.Info("the site speaks of a ticket that is not known")
+	return nil
+}
+
+// takeStatus gives a ticket a status of the site's, and has its post show it, unless the ticket has a later one.
 func (v *v2) takeStatus(tx store.SiteTx, s wire.StatusUpdate) error {
 	t, err := tx.Find(s.TicketID, s.FeedbackID)
 	if errors.Is(err, store.ErrNotFound) {
-		v.log.Info("a status of a ticket that is not known")
-		return nil
+		return v.unknownTicket(s.At)
 	}
 	if err != nil {
 		return fmt.Errorf("find the ticket of a status: %w", err)
@@ -189,8 +214,7 @@ func (v *v2) takeStatus(tx store.SiteTx, s wire.StatusUpdate) error {
 func (v *v2) takeReply(tx store.SiteTx, r wire.Reply) error {
 	t, err := tx.Find(r.TicketID, r.FeedbackID)
 	if errors.Is(err, store.ErrNotFound) {
-		v.log.Info("a reply to a ticket that is not known")
-		return nil
+		return v.unknownTicket(r.At)
 	}
 	if err != nil {
 		return fmt.Errorf("find the ticket of a reply: %w", err)

@@ -123,8 +123,8 @@ func TestRefusalsOfVersion2(t *testing.T) {
 		{"old", simsite.Outgoing{Data: good, Age: simsite.Duration(time.Minute)}, "expired", "Message expired", true, 0, RefusedExpired},
 		{"no message", simsite.Outgoing{Data: json.RawMessage(`{"feedback_id": 1}`)}, "invalid_payload", "Invalid payload: category: missing",
 			false, 1, RefusedInvalidPayload},
-		{"a bad file", simsite.Outgoing{Data: json.RawMessage(`{"feedback_id": 1, "category": "bug", "message": "m", "attachments": [{}]}`)},
-			"invalid_payload", "Invalid payload: attachments: 0: url: neither it nor base64 is there", false, 1, RefusedInvalidPayload},
+		{"a bad file", simsite.Outgoing{Data: json.RawMessage(`{"feedback_id": 1, "category": "bug", "message": "m", "attachments": [{"url": "x"}]}`)},
+			"invalid_payload", "Invalid payload: attachments: 0: url: not an https:// address", false, 1, RefusedInvalidPayload},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubbleV2(t, nil, func(r *rig, _ *testDesk) {
@@ -224,7 +224,7 @@ func TestAStatusOfTheSiteIsShownOnceAndOnlyIfItIsTheLatest(t *testing.T) {
 		r.must(err)
 		r.sent(id, func(s simsite.Sent) bool { return s.Acks == 2 })
 		r.acked(r.sendAs(wire.TypeFeedbackStatus, status(5, "read", at.Add(-time.Microsecond))))
-		r.acked(r.sendAs(wire.TypeFeedbackStatus, status(99, "read", at))) // of nothing that is known
+		r.acked(r.sendAs(wire.TypeFeedbackStatus, status(99, "read", at.Add(-overtaken)))) // of nothing that is known
 		desk.see(func() {
 			if want := []string{"ticket_site_5 in_progress by Анна"}; !slices.Equal(desk.statuses, want) {
 				t.Errorf("shown: %q, want %q", desk.statuses, want)
@@ -236,11 +236,54 @@ func TestAStatusOfTheSiteIsShownOnceAndOnlyIfItIsTheLatest(t *testing.T) {
 	})
 }
 
+func TestAStatusThatOvertookItsFeedbackComesAgain(t *testing.T) {
+	bubbleV2(t, func(site *simsite.Config, _ *Config) { site.ResendAfter = 30 * time.Second }, func(r *rig, desk *testDesk) {
+		r.connected(1)
+		id := r.sendAs(wire.TypeFeedbackStatus, status(5, "read", time.Now()))
+		synctest.Wait()
+		if acks := mustSent(r, id).Acks; acks != 0 {
+			t.Errorf("%d acks of what had no effect", acks)
+		}
+		r.delivered(5)
+		r.acked(id)
+		desk.see(func() {
+			if len(desk.statuses) != 1 {
+				t.Errorf("shown: %q", desk.statuses)
+			}
+		})
+	})
+}
+
+// Large frames of a site that sends faster than the store takes them must not fill the memory.
+func TestTheBotReadsNoMoreThanItHasRoomFor(t *testing.T) {
+	bubbleV2(t, nil, func(r *rig, desk *testDesk) {
+		r.connected(1)
+		desk.gate = make(chan struct{})
+		const feedbacks, size = 30, 600_000
+		var ids []string
+		for i := range int64(feedbacks) {
+			data := feedback(i + 1)
+			data["attachments"] = []map[string]any{{"base64": strings.Repeat("A", size)}}
+			ids = append(ids, r.sendAs("", data))
+		}
+		synctest.Wait()
+		if got := r.site.Stats().Frames; got > tasksSize/(2*size)+2 { // one is being read, and one waits to be
+			t.Errorf("%d frames were read", got)
+		}
+		close(desk.gate)
+		for _, id := range ids {
+			if result := r.result(id); !result.OK {
+				t.Errorf("%+v", result)
+			}
+		}
+	})
+}
+
 func TestAReplyOfTheSiteIsBroughtOnce(t *testing.T) {
 	bubbleV2(t, nil, func(r *rig, desk *testDesk) {
 		r.delivered(5)
 		id := r.sendAs(wire.TypeFeedbackReply, map[string]any{"ticket_id": "ticket_site_5", "from": "staff", "text": "Ответ",
-			"at": "2026-01-02T03:04:05.678901Z", "author": map[string]any{"name": "Анна"}})
+			"at": time.Now().UTC().Format(time.RFC3339Nano), "author": map[string]any{"name": "Анна"}})
 		r.acked(id)
 		r.site.Drop()
 		r.connected(2)
@@ -272,10 +315,12 @@ func TestWhatTheDeskCannotDoIsGivenUp(t *testing.T) {
 }
 
 func TestABadStatusIsAcknowledgedAndCounted(t *testing.T) {
-	bubbleV2(t, nil, func(r *rig, _ *testDesk) {
+	bubbleV2(t, nil, func(r *rig, desk *testDesk) {
+		r.delivered(1)
 		r.acked(r.sendAs(wire.TypeFeedbackStatus, map[string]any{"feedback_id": 1, "status": "lost", "at": "2026-01-02T03:04:05Z"}))
-		if got := r.health.count(RefusedInvalidPayload); got != 1 {
-			t.Errorf("%d counted", got)
+		r.acked(r.sendAs(wire.TypeFeedbackStatus, status(1, "read", time.Now().Add(mostAhead+time.Minute)))) // it would win for ever
+		if got := r.health.count(RefusedInvalidPayload); got != 2 || len(desk.statuses) != 0 {
+			t.Errorf("%d counted, shown: %q", got, desk.statuses)
 		}
 	})
 }

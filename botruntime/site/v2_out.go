@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,8 +17,11 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
 )
 
-// filesSize is how long all files of a frame may be together, in base64.
-const filesSize = 700 << 10
+// filesSize is how long all files of a frame may be together, in base64; filesPatience is how long Telegram has to give them.
+const (
+	filesSize     = 700 << 10
+	filesPatience = 20 * time.Second
+)
 
 // controlQueue is what the bot tells the site of itself: it is not kept for the next session.
 type controlQueue struct {
@@ -111,7 +115,8 @@ func (v *v2) dueEvents(ctx context.Context, after int64, limit int) ([]parcel, e
 	due, err := v.store.DueEvents(ctx, after, kinds, limit)
 	parcels := make([]parcel, 0, len(due))
 	for _, e := range due {
-		parcels = append(parcels, parcel{seq: e.Seq, id: e.ID, body: func(ctx context.Context) wire.Body { return v.event(ctx, &e, files) }})
+		parcels = append(parcels, parcel{seq: e.Seq, id: e.ID, alone: files && len(e.Attachments) > 0,
+			body: func(ctx context.Context) wire.Body { return v.event(ctx, &e, files) }})
 	}
 	return parcels, err
 }
@@ -204,6 +209,8 @@ func namesOf(files []store.Attachment) string {
 
 // attachments are files for the site, with their contents as far as all of them fit into a frame and Telegram gives them.
 func (v *v2) attachments(ctx context.Context, files []store.Attachment) (out []wire.Attachment) {
+	ctx, cancel := context.WithTimeout(ctx, filesPatience)
+	defer cancel()
 	room := filesSize
 	for i, f := range files {
 		if i == wire.MaxAttachments {

@@ -253,6 +253,69 @@ func TestFilesGoToTheSiteAsFarAsTheyFit(t *testing.T) {
 	})
 }
 
+// Something that the site cannot take must not hold up the rest.
+func TestWhatTheSiteNeverAcknowledgesHoldsNothingUp(t *testing.T) {
+	bubbleV2(t, nil, func(r *rig, _ *testDesk) {
+		r.connected(1)
+		r.site.SetFaults(simsite.Faults{NoAcksOf: wire.TypeFeedbackCreated})
+		const stuck = 2 * eventsInFlight
+		for range stuck {
+			r.emit(store.Event{Kind: store.EventCreated, Ticket: "t", Text: "x", At: happened})
+		}
+		begun := time.Now()
+		r.emit(store.Event{Kind: store.EventStatus, Ticket: "t", Status: ticket.StatusRead, At: happened})
+		r.told(wire.TypeFeedbackStatus, 1)
+		if took := time.Since(begun); took > 5*time.Minute {
+			t.Errorf("the status came after %v", took)
+		}
+		time.Sleep(24 * time.Hour) // of the bubble
+		created := r.site.Received(wire.TypeFeedbackCreated)
+		if len(created) != stuck || created[0].Times < 20 || created[0].Times > 40 { // once an hour
+			t.Errorf("%d came, the first %d times", len(created), created[0].Times)
+		}
+		if left := r.events(); len(left) != stuck {
+			t.Errorf("%d wait", len(left))
+		}
+	})
+}
+
+// A signature is good for 45 s, and Telegram may be slow.
+func TestFilesThatComeSlowlyAreSignedWhenTheyAreThere(t *testing.T) {
+	bubbleV2(t, nil, func(r *rig, desk *testDesk) {
+		desk.see(func() { desk.slow, desk.files = 15*time.Second, map[string][]byte{"f": {1}} })
+		for range 5 {
+			r.emit(store.Event{Kind: store.EventReply, Ticket: "t", Text: "x", At: happened,
+				Attachments: []store.Attachment{{Name: "a", FileID: "f"}, {Name: "b", FileID: "f"}}})
+		}
+		for _, told := range r.told(wire.TypeFeedbackReply, 5) {
+			if got := string(told.Data); told.Times != 1 || !strings.Contains(got, `{"base64":"AQ==","mime":"","name":"a","size":1},{"mime":"","name":"b","size":0}`) {
+				t.Errorf("%d times: %s", told.Times, got) // the second file would have taken too long
+			}
+		}
+		if stats := r.site.Stats(); stats.Missigned != 0 {
+			t.Errorf("%d missigned", stats.Missigned)
+		}
+	})
+}
+
+func TestNoMoreThan2MiBOfEventsAreOnTheirWay(t *testing.T) {
+	bubbleV2(t, nil, func(r *rig, desk *testDesk) {
+		desk.see(func() { desk.files = map[string][]byte{"f": make([]byte, 500_000)} })
+		r.connected(1)
+		r.told(wire.TypeHello, 1)
+		r.site.SetFaults(simsite.Faults{NoAcks: true})
+		for range 10 {
+			r.emit(store.Event{Kind: store.EventReply, Ticket: "t", Text: "x", At: happened, Attachments: []store.Attachment{{Name: "a", FileID: "f"}}})
+		}
+		synctest.Wait()
+		if told := r.site.Received(wire.TypeFeedbackReply); len(told) != 4 { // of 667 kB each
+			t.Errorf("%d on their way", len(told))
+		}
+		r.site.SetFaults(simsite.Faults{})
+		r.told(wire.TypeFeedbackReply, 10)
+	})
+}
+
 // An ack of a refusal is none of the result that came after it.
 func TestARefusalsAckDoesNotEndTheWaitForTheResult(t *testing.T) {
 	raw, err := json.Marshal(feedback(1))

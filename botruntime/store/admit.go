@@ -42,10 +42,15 @@ func (s *Store) admit(tx *txn, r *Request) (Verdict, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case !fresh && known.request == 0:
-		return Replayed, nil
 	case known.request != 0:
 		return Repeated, s.askAgain(tx, r, known.request, id)
+	case r.KnownFirst:
+		if swept, err := isReceived(tx, id); err != nil || swept {
+			return Repeated, err
+		}
+	}
+	if !fresh {
+		return Replayed, nil
 	}
 	verdict, row := Repeated, known.ticket
 	if row == 0 {

@@ -122,11 +122,26 @@ func (s *Store) ConfirmEvents(ctx context.Context, seqs []int64) error {
 func (s *Store) ConfirmEachResult(ctx context.Context, seqs []int64) error {
 	return s.writer.write(ctx, func(tx *txn) error {
 		for _, seq := range seqs {
-			if _, err := tx.exec(`DELETE FROM results WHERE seq = ?`, seq); err != nil {
+			if err := confirmResult(tx, seq); err != nil {
 				return fmt.Errorf("confirm results: %w", err)
 			}
 		}
 		tx.afterCommit(func() { s.recent.remove(seqs) })
 		return nil
 	})
+}
+
+// confirmResult ends the wait of a result. Where its request was asked again, those of before count no more.
+func confirmResult(tx *txn, seq int64) error {
+	var row int64
+	var request string
+	again, err := tx.get(`SELECT r.ticket, r.request FROM results r JOIN requests q ON q.ticket = r.ticket AND q.id = r.request
+		WHERE r.seq = ? AND q.again = r.seq`, []any{seq}, &row, &request)
+	if err == nil && again {
+		_, err = tx.exec(`DELETE FROM results WHERE ticket = ? AND request = ? AND seq < ?`, row, request, seq)
+	}
+	if err == nil {
+		_, err = tx.exec(`DELETE FROM results WHERE seq = ?`, seq)
+	}
+	return err
 }

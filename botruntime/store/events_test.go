@@ -3,6 +3,7 @@
 package store
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -142,6 +143,40 @@ func TestSingleResultsAreConfirmed(t *testing.T) {
 		}
 		if got := due(t, s); len(got) != 0 {
 			t.Errorf("due: %v", got)
+		}
+	})
+}
+
+// What counts no more must not wait for ever: a ticket with a result that waits is not swept.
+func TestAResultThatWasAskedForAgainEndsTheWaitOfThoseBefore(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		admit(t, s, request("a", 1), request("b", 2))
+		for range 2 {
+			job := advance(t, s, group, nil, true)
+			advance(t, s, group, sent(job, job.Seq), false)
+		}
+		for i := range 3 {
+			again := request("a", 1)
+			again.Nonce = fmt.Sprint("nonce ", i)
+			admit(t, s, again)
+		}
+		results, err := s.DueResults(t.Context(), 0, 10)
+		if err != nil || len(results) != 2 || results[1].RequestID != "a" {
+			t.Fatalf("due: %+v, %v", results, err)
+		}
+		if err := s.ConfirmEachResult(t.Context(), []int64{results[1].Seq}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.writer.write(t.Context(), func(tx *txn) error {
+			rows, err := tx.rows(`SELECT request FROM results`)
+			left, err := collect(rows, err, scanOne[string])
+			if !cmp.Equal(left, []string{"b"}) {
+				t.Errorf("left: %v", left)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

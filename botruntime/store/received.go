@@ -25,7 +25,7 @@ type Incoming struct {
 
 // Received is what became of an Incoming.
 type Received struct {
-	// Verdict is Accepted, Repeated, Replayed or GivenUp.
+	// Verdict is Accepted, Repeated, Replayed, GivenUp or NotYet.
 	Verdict Verdict
 	// Why is why it was given up.
 	Why error
@@ -33,6 +33,12 @@ type Received struct {
 
 // GivenUp means: Apply failed by itself, as it would the next time. The frame is remembered, and has no effect.
 const GivenUp = Replayed + 1
+
+// NotYet means: Apply asked for what is not there, but may come (ErrNotYet). The frame is not remembered.
+const NotYet = GivenUp + 1
+
+// ErrNotYet is what Apply returns, before it has done anything, for a frame that has to come again later.
+var ErrNotYet = errors.New("not there yet")
 
 // SiteTx is the transaction in which a frame of the site's has its effect.
 type SiteTx interface {
@@ -101,7 +107,7 @@ func (s *Store) receive(ctx context.Context, frames []Incoming, received []Recei
 
 func (s *Store) receiveOne(tx *txn, f *Incoming) (Verdict, error) {
 	id := toKey(f.ID)
-	known, err := tx.get(`SELECT 1 FROM received WHERE id = ?`, []any{id}, new(int))
+	known, err := isReceived(tx, id)
 	if err != nil || known {
 		return Repeated, err
 	}
@@ -110,10 +116,28 @@ func (s *Store) receiveOne(tx *txn, f *Incoming) (Verdict, error) {
 		return Replayed, err
 	}
 	if err := f.Apply(&unit{store: s, tx: tx}); err != nil {
+		if errors.Is(err, ErrNotYet) {
+			return NotYet, nil
+		}
 		return 0, err
 	}
 	_, err = tx.exec(`INSERT INTO received (id, at) VALUES (?, ?)`, id, millis(f.ReadAt))
 	return Accepted, err
+}
+
+// rememberRequests keeps the ids of the requests of a ticket that is swept sooner than ids are forgotten.
+func (s *Store) rememberRequests(tx *txn, a aged) error {
+	if a.active < millis(s.opts.Now().Add(-receivedMemory)) {
+		return nil
+	}
+	_, err := tx.exec(`INSERT INTO received (id, at) SELECT id, CAST(? AS BIGINT) FROM requests WHERE ticket = ? ON CONFLICT DO NOTHING`,
+		a.active, a.row)
+	return err
+}
+
+// isReceived tells whether a frame is known that asked for no ticket, or for one that was swept.
+func isReceived(tx *txn, id string) (bool, error) {
+	return tx.get(`SELECT 1 FROM received WHERE id = ?`, []any{id}, new(int))
 }
 
 // Find returns a ticket: SiteTx says more.

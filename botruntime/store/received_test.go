@@ -4,6 +4,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -100,6 +101,24 @@ func TestAnEffectThatFailsByItselfIsGivenUpAndHoldsNothingUp(t *testing.T) {
 	})
 }
 
+func TestAFrameThatComesTooSoonIsTakenLater(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		soon := incoming("a", func(SiteTx) error { return fmt.Errorf("no ticket: %w", ErrNotYet) })
+		if got := takeFrames(t, s, soon, incoming("b", sends("b"))); got[0] != NotYet || got[1] != Accepted {
+			t.Errorf("verdicts: %v", got)
+		}
+		later := incoming("a", sends("a"))
+		later.Nonce = "another"
+		if got := takeFrames(t, s, later); got[0] != Accepted {
+			t.Errorf("later: %v", got)
+		}
+		if got := sentOut(t, s); got != "ba" {
+			t.Errorf("sent %q", got)
+		}
+	})
+}
+
 func TestAStoreThatFailsRemembersNoFrame(t *testing.T) {
 	l := inDirectory(t)
 	s := l.open()
@@ -186,6 +205,41 @@ func TestAStatusOfTheStaffIsNeverEarlierThanTheOneBefore(t *testing.T) {
 		}
 		if taken, now := status(t, s, "2", ahead, ticket.StatusNew); taken || now.Status != ticket.StatusReplied {
 			t.Errorf("the site's, of the same time: %v, %+v", taken, now)
+		}
+	})
+}
+
+// Tickets may be kept for less time than a site keeps what was not acknowledged.
+func TestARequestIsKnownAfterItsTicketWasSwept(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		now := epoch
+		l.opts.Now = func() time.Time { return now }
+		l.opts.Retention.Tickets = 2 * day
+		s := l.open()
+		r := request("a", 1)
+		r.KnownFirst = true
+		admit(t, s, r)
+		advance(t, s, group, sent(advance(t, s, group, nil, true), 5), false)
+		results, err := s.DueResults(t.Context(), 0, 10)
+		if err != nil || len(results) != 1 {
+			t.Fatalf("due: %+v, %v", results, err)
+		}
+		if err := s.ConfirmEachResult(t.Context(), []int64{results[0].Seq}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			after time.Duration
+			want  Verdict
+		}{{3 * day, Repeated}, {9 * day, Repeated}, {16 * day, Repeated}, {23 * day, Repeated}, {30 * day, Repeated}, {33 * day, Accepted}} {
+			now = epoch.Add(c.after)
+			if err := s.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			again := r
+			again.ReadAt, again.NonceUntil = now, now.Add(90*time.Second)
+			if got := admit(t, s, again); got[0] != c.want {
+				t.Errorf("after %v: %v, want %v", c.after, got, c.want)
+			}
 		}
 	})
 }

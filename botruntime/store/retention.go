@@ -177,6 +177,9 @@ func (s *Store) forget(tx *txn, old []aged, limit int64) error {
 			posted++
 			lastPosted = max(lastPosted, a.settled)
 		}
+		if err := s.rememberRequests(tx, a); err != nil {
+			return err
+		}
 		for query, key := range map[string]any{
 			`DELETE FROM requests WHERE ticket = ?`: a.row,
 			`DELETE FROM links WHERE ticket = ?`:    a.name,

@@ -59,19 +59,9 @@ func (h handlers) sendAll(tx store.Tx, to store.Outgoing, all []payload, languag
 // the ticket.
 func (h handlers) sendFiles(tx store.Tx, to store.Outgoing, files []wire.Attachment, language string, refused ticket.Format) error {
 	for _, f := range files {
-		u := upload{Name: fileName(f.Name), MIME: f.MIME, URL: f.URL}
-		out := to
-		out.File, out.Content = true, f.Content
-		var err error
-		if out.IfRefused, err = h.missing(to.Ticket, u, refused); err != nil {
-			return err
-		}
-		err = send(tx, out, payload{Text: fileMark + to.Ticket, Language: language, File: &u})
+		err := h.sendFile(tx, to, f, language, refused)
 		if errors.Is(err, store.ErrNoRoom) {
-			var instead []store.Outgoing
-			if instead, err = h.missing(to.Ticket, u, h.texts().Staff.SiteFileNoRoom); err == nil {
-				err = tx.Send(instead[0])
-			}
+			err = h.sayMissing(tx, to.Ticket, f, h.texts().Staff.SiteFileNoRoom)
 		}
 		if err != nil {
 			return wrapped("pass on a file of the site's", err)
@@ -80,19 +70,44 @@ func (h handlers) sendFiles(tx store.Tx, to store.Outgoing, files []wire.Attachm
 	return nil
 }
 
-// missing tells the staff of a file that is not there. Where it can be had at an address, its name leads there.
-func (h handlers) missing(name string, u upload, why ticket.Format) ([]store.Outgoing, error) {
+// sendFile sends a file of the site's. One that the site only names is said to be there: once, under the ticket.
+func (h handlers) sendFile(tx store.Tx, to store.Outgoing, f wire.Attachment, language string, refused ticket.Format) error {
+	if f.URL == "" && len(f.Content) == 0 {
+		if to.ChatID != 0 {
+			return nil
+		}
+		return h.sayMissing(tx, to.Ticket, f, h.texts().Staff.SiteFileAbsent)
+	}
+	notice, err := h.missing(to.Ticket, f, refused)
+	if err != nil {
+		return err
+	}
+	to.File, to.Content, to.IfRefused = true, f.Content, []store.Outgoing{notice}
+	return send(tx, to, payload{Text: fileMark + to.Ticket, Language: language, File: &upload{Name: fileName(f.Name), MIME: f.MIME, URL: f.URL}})
+}
+
+// sayMissing tells the staff of a file that is not there.
+func (h handlers) sayMissing(tx store.Tx, name string, f wire.Attachment, why ticket.Format) error {
+	notice, err := h.missing(name, f, why)
+	if err != nil {
+		return err
+	}
+	return tx.Send(notice)
+}
+
+// missing is what tells the staff of a file that is not there. Where it can be had at an address, its name leads there.
+func (h handlers) missing(name string, f wire.Attachment, why ticket.Format) (store.Outgoing, error) {
 	c := new(composer).text(about(why, name) + "\n" + fileMark)
-	if u.URL != "" {
-		c.link(u.Name, u.URL)
+	if f.URL != "" {
+		c.link(fileName(f.Name), f.URL)
 	} else {
-		c.inert(u.Name)
+		c.inert(fileName(f.Name))
 	}
 	body, err := c.payload().encode()
 	if err != nil {
-		return nil, errors.Join(errBadUpdate, err)
+		return store.Outgoing{}, errors.Join(errBadUpdate, err)
 	}
-	return []store.Outgoing{{Ticket: name, Payload: body}}, nil
+	return store.Outgoing{Ticket: name, Payload: body}, nil
 }
 
 // fileName is a file's name as a person sees it: the last part of what may be a path.

@@ -80,7 +80,8 @@ func TestFilesThatTelegramDoesNotTake(t *testing.T) {
 	}{
 		{"no picture", []wire.Attachment{noPicture, aLog}, sim.Chat{}, sim.Fault{}, []string{"[document] 📎 ticket_site_1", "[document] 📎 ticket_site_1"}},
 		{"nothing at the address", []wire.Attachment{aMissingPage, aLog}, sim.Chat{}, sim.Fault{}, []string{"[document] 📎 ticket_site_1", refused}},
-		{"empty", []wire.Attachment{{Name: "a", Content: []byte{}}, aLog}, sim.Chat{}, sim.Fault{}, []string{"[document] 📎 ticket_site_1", refused}},
+		{"only named", []wire.Attachment{{Name: "a", Size: 1 << 22}, aLog}, sim.Chat{}, sim.Fault{},
+			[]string{"⚠️ A file is on the site only: the site did not send it along (ticket_site_1).", "[document] 📎 ticket_site_1"}},
 		{"a chat that forbids files", []wire.Attachment{aPicture}, sim.Chat{NoMedia: true}, sim.Fault{}, []string{refused}},
 		{"too large for Telegram", []wire.Attachment{aLog}, sim.Chat{},
 			sim.Fault{Kind: sim.FaultRefused, Methods: []string{"sendDocument"}, Description: "Request Entity Too Large"}, []string{refused}},
@@ -158,9 +159,10 @@ func TestFilesOfAnswers(t *testing.T) {
 	talking(t, nil, func(t *testing.T, w *world) {
 		post := w.feedback(author, "The map does not open")
 		inGroup, inPrivate := len(w.Messages(group)), len(w.Messages(author.ID))
-		w.siteReply("ticket_tg_1", wire.Reply{From: wire.FromStaff, Text: "See", Attachments: []wire.Attachment{aPicture, aMissingPage}})
+		w.siteReply("ticket_tg_1", wire.Reply{From: wire.FromStaff, Text: "See", Attachments: []wire.Attachment{aPicture, aMissingPage, {Name: "large.mp4"}}})
 		settle(time.Minute)
 		want := []string{"Answer on the site to ticket_tg_1", "[photo] 📎 ticket_tg_1", "⚠️ A file from the site did not get here: Telegram did not take it (ticket_tg_1).",
+			"⚠️ A file is on the site only: the site did not send it along (ticket_tg_1).",
 			"⚠️ A file of the answer did not reach the author of ticket_tg_1: Telegram did not take it."}
 		got := w.shownIn(group, inGroup)
 		slices.Sort(got[2:]) // what did not reach the author is known in its own time

@@ -17,8 +17,9 @@ type StaffTexts struct {
 	// SiteReply and SiteAddition (Ticket) head what the team, and what an author, wrote at the site.
 	SiteReply, SiteAddition Format
 	// SiteFileRefused and SiteFileNoRoom (Ticket) say that a file of the site's is not there, because Telegram did not take it and
-	// because too many waited; ReplyFileRefused (Ticket) that one did not reach the author. The file's name follows.
-	SiteFileRefused, SiteFileNoRoom, ReplyFileRefused Format
+	// because too many waited, SiteFileAbsent that the site only named it; ReplyFileRefused (Ticket) that one did not reach the author.
+	// The file's name follows.
+	SiteFileRefused, SiteFileNoRoom, SiteFileAbsent, ReplyFileRefused Format
 	// Unsupported refuses a reply that is neither text nor a file.
 	AnswerOnSite, Unsupported string
 	// AdminOnly, AdminUnknown and AdminHidden refuse what only administrators may do: to somebody who is none, to anybody as long as

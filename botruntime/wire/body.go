@@ -49,7 +49,7 @@ type Attachment struct {
 	MIME string // "" where it is not known
 	Size int64  // in bytes; 0 where it is not known
 	// URL is where Telegram can fetch it, https; or Content is what is in it.
-	// What a bot sends may have neither.
+	// One that is too large for a frame has neither.
 	URL     string
 	Content []byte
 }

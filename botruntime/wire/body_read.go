@@ -19,7 +19,7 @@ const (
 	// maxList bounds the capabilities and the keys of a hello.
 	maxList = 64
 	// maxURL bounds the address of an attachment, in bytes; maxFileName its
-	// name, and maxMIME its type.
+	// name, and maxMIME its type, in characters.
 	maxURL, maxFileName, maxMIME = 2048, 255, 127
 )
 
@@ -40,7 +40,7 @@ func (e *Envelope) Feedback() (SiteFeedback, error) {
 		return SiteFeedback{}, err
 	}
 	r := payloadReader{data: e.Data}
-	f := SiteFeedback{Feedback: basic, Attachments: r.attachments(required)}
+	f := SiteFeedback{Feedback: basic, Attachments: r.attachments()}
 	if locale, _ := e.Data.Get("locale").Text(); len(locale) <= 35 && localePattern.MatchString(locale) {
 		f.Locale = locale
 	}
@@ -92,7 +92,7 @@ func (e *Envelope) Created() (Created, error) {
 		TicketID: r.text("ticket_id", required), TelegramID: r.integer("telegram_id", optional),
 		Username: r.text("telegram_username", optional), FirstName: r.text("telegram_first_name", optional),
 		Nickname: r.text("nickname", optional), Category: r.text("category", required), Message: r.text("message", optional),
-		CreatedAt: r.time("created_at"), Locale: r.text("locale", optional), Attachments: r.attachments(optional),
+		CreatedAt: r.time("created_at"), Locale: r.text("locale", optional), Attachments: r.attachments(),
 	}
 	return c, r.err
 }
@@ -109,17 +109,11 @@ func (e *Envelope) Status() (StatusUpdate, error) {
 }
 
 // Reply reads a feedback_reply.
-func (e *Envelope) Reply() (Reply, error) { return e.reply(required) }
-
-// SentReply reads a feedback_reply of the bot's, whose attachments may have no
-// content.
-func (e *Envelope) SentReply() (Reply, error) { return e.reply(optional) }
-
-func (e *Envelope) reply(content need) (Reply, error) {
+func (e *Envelope) Reply() (Reply, error) {
 	r := payloadReader{data: e.Data}
 	reply := Reply{
 		From: r.text("from", required), Text: r.text("text", optional), Author: r.actor("author"),
-		At: r.time("at"), Attachments: r.attachments(content),
+		At: r.time("at"), Attachments: r.attachments(),
 	}
 	reply.TicketID, reply.FeedbackID = r.ticket()
 	if reply.From != FromStaff && reply.From != FromUser {
@@ -208,9 +202,8 @@ func (r *payloadReader) within(field string, err error) {
 	}
 }
 
-// attachments reads the member; content says whether each needs something to
-// be got by.
-func (r *payloadReader) attachments(content need) (all []Attachment) {
+// attachments reads the member.
+func (r *payloadReader) attachments() (all []Attachment) {
 	const field = "attachments"
 	v, ok := r.member(field, optional, KindArray)
 	switch {
@@ -226,13 +219,13 @@ func (r *payloadReader) attachments(content need) (all []Attachment) {
 			return nil
 		}
 		within := payloadReader{data: element}
-		all = append(all, within.attachment(content))
+		all = append(all, within.attachment())
 		r.within(fmt.Sprintf("%s: %d", field, i), within.err)
 	}
 	return all
 }
 
-func (r *payloadReader) attachment(content need) Attachment {
+func (r *payloadReader) attachment() Attachment {
 	a := Attachment{
 		Name: r.short("name", maxFileName), MIME: r.short("mime", maxMIME),
 		Size: r.integer("size", optional), URL: r.text("url", optional),
@@ -251,20 +244,23 @@ func (r *payloadReader) attachment(content need) Attachment {
 			r.refuse("base64", "not base64")
 		}
 	}
-	switch {
-	case has && a.URL != "":
+	if has && a.URL != "" {
 		r.refuse("url", "there is base64 too")
-	case !has && a.URL == "" && content == required:
-		r.refuse("url", "neither it nor base64 is there")
 	}
 	return a
 }
 
-// short is an optional text of bounded length, in bytes.
+// short is an optional text, as much of it as most characters: what a file is
+// called is no reason to refuse what it came with.
 func (r *payloadReader) short(field string, most int) string {
 	s := r.text(field, optional)
-	if len(s) > most {
-		r.refuse(field, fmt.Sprintf("longer than %d bytes", most))
+	if len(s) <= most {
+		return s
+	}
+	for i := range s {
+		if most--; most < 0 {
+			return s[:i]
+		}
 	}
 	return s
 }

@@ -74,7 +74,7 @@ func readBody(e *Envelope) (Body, error) {
 	case TypeFeedbackStatus:
 		return wrapBody(e.Status())
 	case TypeFeedbackReply:
-		return wrapBody(e.SentReply())
+		return wrapBody(e.Reply())
 	}
 	return nil, errors.New("no body of type " + e.Type)
 }
@@ -145,7 +145,6 @@ var refusedBodies = []struct{ frameType, data, want string }{
 	{TypeNewFeedback, `{` + basicFeedback + `{}}`, "attachments: an object, not an array"},
 	{TypeNewFeedback, `{` + basicFeedback + manyFiles + `}`, "attachments: more than 10"},
 	{TypeNewFeedback, `{` + basicFeedback + `[7]}`, "attachments: 0: an integer, not an object"},
-	{TypeNewFeedback, `{` + basicFeedback + `[{}]}`, "attachments: 0: url: neither it nor base64 is there"},
 	{TypeNewFeedback, `{` + basicFeedback + `[{"url":"http://shop.test/"}]}`, "attachments: 0: url: not an https:// address"},
 	{TypeNewFeedback, `{` + basicFeedback + `[{"url":"https:///x"}]}`, "attachments: 0: url: not an https:// address"},
 	{TypeNewFeedback, `{` + basicFeedback + `[{"url":"https://a:b@shop.test/"}]}`, "attachments: 0: url: not an https:// address"},
@@ -154,8 +153,6 @@ var refusedBodies = []struct{ frameType, data, want string }{
 	{TypeNewFeedback, `{` + basicFeedback + `[{"base64":"a"}]}`, "attachments: 0: base64: not base64"},
 	{TypeNewFeedback, `{` + basicFeedback + `[{"base64":"","url":"https://shop.test/"}]}`, "attachments: 0: url: there is base64 too"},
 	{TypeNewFeedback, `{` + basicFeedback + `[{"base64":"","size":-1}]}`, "attachments: 0: size: negative"},
-	{TypeNewFeedback, `{` + basicFeedback + `[{"base64":"","name":"` + strings.Repeat("a", 256) + `"}]}`,
-		"attachments: 0: name: longer than 255 bytes"},
 	{TypeFeedbackStatus, `{` + basicStatus + `}`, "ticket_id: neither it nor feedback_id is there"},
 	{TypeFeedbackStatus, `{"feedback_id":-1,` + basicStatus + `}`, "ticket_id: neither it nor feedback_id is there"},
 	{TypeFeedbackStatus, `{` + basicStatus + `,"feedback_id":1,"status":"open"}`, "status: none of new, read, in_progress, replied, closed"},
@@ -189,14 +186,14 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	}
 }
 
-// Nobody can be brought a file that has neither an address nor a content; what the bot tells of may be one.
-func TestAFileWithoutContentComesFromTheBotAlone(t *testing.T) {
-	e := decodeData(t, `{`+basicReply+`,"from":"staff","attachments":[{"name":"a"}]}`)
-	if _, err := e.Reply(); err == nil || err.Error() != "Invalid payload: attachments: 0: url: neither it nor base64 is there" {
-		t.Errorf("from a site: %v", err)
-	}
-	if reply, err := e.SentReply(); err != nil || len(reply.Attachments) != 1 {
-		t.Errorf("from the bot: %+v, %v", reply, err)
+// What is too large for a frame, or has a long name, is no reason to refuse what it came with.
+func TestFilesThatAreOnlyNamed(t *testing.T) {
+	long := strings.Repeat("я", 300)
+	e := decodeData(t, `{`+basicReply+`,"from":"staff","text":"x","attachments":[{"name":"a","size":1073741824},{"name":"`+long+`"},{}]}`)
+	reply, err := e.Reply()
+	want := []Attachment{{Name: "a", Size: 1 << 30}, {Name: long[:2*maxFileName]}, {}}
+	if err != nil || !reflect.DeepEqual(reply.Attachments, want) {
+		t.Errorf("%+v, %v", reply.Attachments, err)
 	}
 }
 

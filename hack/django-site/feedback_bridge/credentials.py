@@ -108,6 +108,9 @@ class _Cache:
             logger.error("the keys could not be read again, the last ones stay in use: %s", error)
             return
         if self.held is not None:
+            if not len(fresh.ring):
+                logger.error("there is no HMAC key any more: the last ones stay in use")
+                return
             logger.info("the keys have been read again: HMAC %s, %d for tokens", fresh.ring.ids, len(fresh.token_keys))
         self.held, self.seen = fresh, seen
 

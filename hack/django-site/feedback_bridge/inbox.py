@@ -89,13 +89,13 @@ class Reader:
                 content = base64.b64decode(encoded, validate=True)
             except (binascii.Error, TypeError, ValueError):
                 raise Invalid("attachments: base64") from None
-        url = item.text("url", 2000)
+        url = item.text("url", Attachment.URL_MOST + 1)
         return {
             "name": item.text("name", 255) or "file",
             "mime": item.text("mime", 127),
             "size": max(item.integer("size") or 0, 0),
             "content": content,
-            "url": url if url.startswith("https://") else "",
+            "url": url if url.startswith("https://") and len(url) <= Attachment.URL_MOST else "",
         }
 
 

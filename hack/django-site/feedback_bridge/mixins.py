@@ -151,6 +151,11 @@ class FeedbackMixin(models.Model):
         instance._held_status = instance.__dict__.get("status")
         return instance
 
+    def refresh_from_db(self, using=None, fields=None, **kwargs):
+        super().refresh_from_db(using=using, fields=fields, **kwargs)
+        if fields is None or "status" in fields:
+            self._held_status = self.status
+
     def save(self, *args, force_insert=False, update_fields=None, **kwargs):
         """As Django's; a status that was assigned goes through change_status, the bridge's other fields are not overwritten."""
         held = getattr(self, "_held_status", None)

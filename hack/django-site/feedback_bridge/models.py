@@ -88,13 +88,16 @@ class Reply(models.Model):
 
 class AttachmentManager(models.Manager):
     def get_queryset(self):
-        return super().get_queryset().defer("content")  # lists need the names only
+        """Without the content, of which lists need to know only whether there is any."""
+        known = models.ExpressionWrapper(models.Q(content__isnull=False), output_field=models.BooleanField())
+        return super().get_queryset().defer("content").annotate(content_known=known)
 
 
 class Attachment(models.Model):
     """A file of a feedback or of a reply. Its content is in the database, where every process finds it; or at a URL; or neither."""
 
     MOST = 10  # of one message
+    URL_MOST = 2048
 
     feedback = models.ForeignKey(FEEDBACK_MODEL, models.CASCADE, related_name="attachments")
     reply = models.ForeignKey(Reply, models.CASCADE, null=True, blank=True, related_name="attachments")
@@ -102,7 +105,7 @@ class Attachment(models.Model):
     mime = models.CharField(_("type"), max_length=127, blank=True, default="")
     size = models.BigIntegerField(_("size"), default=0)
     content = models.BinaryField(null=True)
-    url = models.URLField(max_length=2000, blank=True, default="")
+    url = models.URLField(max_length=URL_MOST, blank=True, default="")
 
     objects = AttachmentManager()
 
@@ -184,6 +187,10 @@ class Connection(models.Model):
     refused = models.BigIntegerField(default=0)  # frames that were not believed or not understood
     last_refusal = models.CharField(max_length=128, blank=True, default="")
     refused_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("connection of the bot")
+        verbose_name_plural = _("connection of the bot")
 
     def __str__(self):
         return f"{self.protocol} {'open' if self.is_open else 'closed'}"

@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Iterable, NamedTuple
 
-from django.db import router
+from django.db import router, transaction
 from django.db.models import F, Q
 
 from . import times, wakeup, wire
@@ -38,6 +38,16 @@ def enqueue_feedback(feedback: Iterable, using: str | None = None) -> None:
     ]
     if rows:
         Outbox.objects.using(using).bulk_create(rows)
+        wakeup.on_commit(using)
+
+
+def send_again(feedback: Iterable, using: str) -> None:
+    """For feedback that is in Telegram no more, or never came there: what waits goes out anew, at once, the rest is enqueued."""
+    rows = Outbox.objects.using(using).filter(type=wire.NEW_FEEDBACK, settled_at__isnull=True, feedback__in=feedback)
+    with transaction.atomic(using=using):
+        rows.update(acked_at=None, not_before=None)
+        waiting = set(rows.values_list("feedback_id", flat=True))
+        enqueue_feedback([item for item in feedback if item.pk not in waiting], using=using)
         wakeup.on_commit(using)
 
 
@@ -102,21 +112,25 @@ def _data(row: Outbox, attachments: bool) -> dict:
         )
         files = Attachment.objects.using(row._state.db).filter(reply=reply)
     if attachments and row.type != wire.STATUS:
-        data["attachments"] = _attachments(files)
+        described = _attachments(files)
+        if row.type == wire.NEW_FEEDBACK:  # where a file without content has no place
+            described = [item for item in described if "url" in item or "base64" in item]
+        if described:
+            data["attachments"] = described
     return data
 
 
 def _attachments(files) -> list[dict]:
-    """With their content if all of it fits; where it does not, the bot at least tells that there are files."""
-    files = list(files[: Attachment.MOST])
-    fits = sum(4 * -(-file.size // 3) for file in files if not file.url) <= CONTENT
-    described = []
-    for file in files:
+    """With their content, as far as a frame has room; of the others the bot is told that they are there."""
+    room, described = CONTENT, []
+    for file in files[: Attachment.MOST]:
         item = {"name": file.name, "mime": file.mime, "size": file.size}
+        length = 4 * -(-file.size // 3)
         if file.url:
             item["url"] = file.url
-        elif fits and file.content is not None:
+        elif length <= room and file.content is not None:
             item["base64"] = base64.b64encode(file.content).decode()
+            room -= length
         described.append(item)
     return described
 

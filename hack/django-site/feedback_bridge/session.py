@@ -22,7 +22,7 @@ from django.db.models import F
 from . import credentials, outbox, times, wakeup, wire
 from .canonical import MAX_BYTES
 from .conf import conf
-from .models import Connection
+from .models import Connection, Outbox
 
 logger = logging.getLogger("feedback_bridge")
 
@@ -60,6 +60,8 @@ def open_generation(protocol: str) -> int:
         "software": "", "peer_keys": [], "peer_preferred": "",
     }
     with transaction.atomic(using=using):
+        # What the last connection was to try again later, this one tries at once: it may have other keys.
+        Outbox.objects.using(using).filter(settled_at__isnull=True, not_before__isnull=False).update(not_before=None)
         if not row.update(generation=F("generation") + 1, **values):
             Connection.objects.using(using).bulk_create([Connection()], ignore_conflicts=True)
             row.update(generation=F("generation") + 1, **values)
@@ -78,7 +80,8 @@ class Session:
         self.woken = asyncio.Event()
         self.in_flight: dict[str, float] = {}  # id -> when it is sent again
         self.more = False  # the outbox may have more than the window let through
-        self.ended = False
+        self.ended = False  # nothing is sent any more
+        self.deaf = False  # nothing is handled any more
         self.heard = time.monotonic()
         self.refusals: set[str] = set()
         self.tasks: list[asyncio.Task] = []
@@ -119,23 +122,25 @@ class Session:
     async def feed(self, text: str) -> None:
         """Takes a frame that was read; waits while too many wait already."""
         self.heard = time.monotonic()
-        await self.frames.put((text, time.time()))
+        if not self.deaf:
+            await self.frames.put((text, time.time()))
 
     async def stop(self) -> None:
         """Ends; what was read before is still handled."""
-        if self.ended:
-            return
         self.ended = True
-        worker, *others = self.tasks
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        tasks, self.tasks = self.tasks, []
+        if not tasks:
+            return
+        worker, *others = tasks
+        joined = asyncio.ensure_future(self.frames.join())
         try:
-            await asyncio.wait_for(asyncio.gather(self.frames.join(), return_exceptions=True), 0 if worker.done() else DRAIN)
-        except asyncio.TimeoutError:
-            pass
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
+            for task in others:
+                task.cancel()
+            await asyncio.wait([joined, worker], timeout=DRAIN, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (joined, worker):
+                task.cancel()
+        await asyncio.gather(joined, *tasks, return_exceptions=True)
         try:
             await database_sync_to_async(self._note_end)()
         except UNAVAILABLE as error:
@@ -158,12 +163,21 @@ class Session:
 
     async def _hang_up(self, code: int, reason: str) -> None:
         if not self.ended:
+            self.ended = True
             logger.log(logging.INFO if code == SUPERSEDED else logging.ERROR, "%s", reason)
             await self._close(code)
 
     # In.
 
     async def _work(self) -> None:
+        try:
+            await self._handle_batches()
+        finally:
+            self.deaf = True
+            while not self.frames.empty():  # nobody waits to be read
+                self.frames.get_nowait()
+
+    async def _handle_batches(self) -> None:
         while True:
             batch = [await self.frames.get()]
             while len(batch) < QUEUE and not self.frames.empty():
@@ -228,8 +242,9 @@ class Session:
             frames = await database_sync_to_async(self._next)(room, list(self.in_flight))
             self.more = len(frames) == room
             for uid, text in frames:
-                self.in_flight[uid] = now + self.patience()
-                await self.send(text)
+                if text:
+                    self.in_flight[uid] = now + self.patience()
+                    await self.send(text)
             try:
                 await asyncio.wait_for(self.woken.wait(), conf.POLL_INTERVAL)
             except asyncio.TimeoutError:
@@ -241,8 +256,7 @@ class Session:
         if room <= 0:
             return []
         messages = outbox.due(self.types(), room, besides, self.attachments())
-        framed = ((message, self._framed(message)) for message in messages)
-        return [(message.uid, text) for message, text in framed if text]
+        return [(message.uid, self._framed(message)) for message in messages]
 
     def _framed(self, message: outbox.Message) -> str:
         """An event as a frame; where it is too long without the content of its attachments, or cannot be told, it is given up."""

@@ -170,13 +170,13 @@ def open_v2(frame: dict, ring: KeyRing, now: float, ttl: int = TTL) -> Frame:
     if not (_is_int(version) and version == 2 and _is_name(type, 128) and _is_name(uid, 128) and _is_name(nonce, 128)
             and isinstance(data, dict) and _is_int(ts) and isinstance(kid, str) and isinstance(sig, str)):
         raise FrameError("invalid_message", "the envelope")
-    key = ring.get(kid)
-    if key is None:
-        raise FrameError("invalid_signature", "signed with a key that is not held")
     try:
         message = canonical({name: value for name, value in frame.items() if name != "sig"})
     except Malformed as error:
         raise FrameError("invalid_message", str(error)) from None
+    key = ring.get(kid)
+    if key is None:
+        raise FrameError("invalid_signature", "signed with a key that is not held")
     if not _SIGNATURE.match(sig) or not key.verify(message, sig):
         raise FrameError("invalid_signature")
     if abs(now - ts) > ttl:

@@ -20,9 +20,10 @@ type Faults struct {
 	// StopReading leaves what the bot writes unread. Frozen does, and writes nothing either: a half-open connection.
 	StopReading bool `json:"stop_reading,omitempty"`
 	Frozen      bool `json:"frozen,omitempty"`
-	// NoAcks leaves the bot's frames of version 2 unacknowledged; AckTwice acknowledges each twice.
-	NoAcks   bool `json:"no_acks,omitempty"`
-	AckTwice bool `json:"ack_twice,omitempty"`
+	// NoAcks leaves the bot's frames of version 2 unacknowledged, NoAcksOf those of a type; AckTwice acknowledges each twice.
+	NoAcks   bool   `json:"no_acks,omitempty"`
+	NoAcksOf string `json:"no_acks_of,omitempty"` // a type
+	AckTwice bool   `json:"ack_twice,omitempty"`
 	// NoHello begins connections of version 2 without a hello.
 	NoHello bool `json:"no_hello,omitempty"`
 }

@@ -165,7 +165,7 @@ func (s *Server) receiveV2(c *conn, data []byte, at time.Time) {
 	default:
 		s.told(&e, signature, at)
 	}
-	if s.faults.NoAcks {
+	if s.faults.NoAcks || s.faults.NoAcksOf == e.Type {
 		return
 	}
 	s.queueV2(c, e.ID, wire.Ack{})

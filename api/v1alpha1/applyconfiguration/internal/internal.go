@@ -38,6 +38,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: pod
       type:
         scalar: string
+    - name: protocol
+      type:
+        scalar: string
     - name: reconnects
       type:
         scalar: numeric
@@ -420,6 +423,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.SiteProtocol
+  scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.SiteSpec
   map:
     fields:
@@ -433,6 +438,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
       default: 20s
+    - name: protocol
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.SiteProtocol
     - name: tls
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.SiteTLS

@@ -32,6 +32,10 @@ class Migration(migrations.Migration):
                 ("last_refusal", models.CharField(blank=True, default="", max_length=128)),
                 ("refused_at", models.DateTimeField(blank=True, null=True)),
             ],
+            options={
+                "verbose_name": "connection of the bot",
+                "verbose_name_plural": "connection of the bot",
+            },
         ),
         migrations.CreateModel(
             name="Received",
@@ -94,7 +98,7 @@ class Migration(migrations.Migration):
                 ("mime", models.CharField(blank=True, default="", max_length=127, verbose_name="type")),
                 ("size", models.BigIntegerField(default=0, verbose_name="size")),
                 ("content", models.BinaryField(null=True)),
-                ("url", models.URLField(blank=True, default="", max_length=2000)),
+                ("url", models.URLField(blank=True, default="", max_length=2048)),
                 ("feedback", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="attachments", to=settings.FEEDBACK_BRIDGE_MODEL)),
                 ("reply", models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name="attachments", to="feedback_bridge.reply")),
             ],

@@ -12,6 +12,8 @@ from feedback_bridge import wire
 from feedback_bridge.consumer import FeedbackBotConsumer
 from feedback_bridge.keys import Key, KeyRing
 
+from . import schemas
+
 JWT_SECRET = "jwt secret of the tests, 32 bytes"
 HMAC_SECRET = "hmac secret of the tests"
 SETTINGS = {"HMAC_SECRET": HMAC_SECRET, "JWT_SECRET": JWT_SECRET, "POLL_INTERVAL": 0.05, "CHANNEL_LAYER": ""}
@@ -25,6 +27,7 @@ def token(secret=JWT_SECRET, **claims):
 class Bot:
     def __init__(self, protocol="v2", secret=HMAC_SECRET, application=None, path=None, headers=None):
         self.protocol, self.key = protocol, Key(secret)
+        self.hello_id = ""
         self.frames = []  # read, and not asked for yet
         self.socket = WebsocketCommunicator(
             application or FeedbackBotConsumer.as_asgi(),
@@ -38,11 +41,14 @@ class Bot:
         if accepted and self.protocol == "v2":
             assert chosen == wire.SUBPROTOCOL, chosen
             if hello:
-                await self.say("hello", {
-                    "software": "feedbackbridge-bot/test", "protocol": 2, "capabilities": capabilities,
-                    "keys": [self.key.id], "preferred": self.key.id,
-                })
+                await self.connect_hello(capabilities)
         return accepted
+
+    async def connect_hello(self, capabilities=CAPABILITIES):
+        self.hello_id = await self.say("hello", {
+            "software": "feedbackbridge-bot/test", "protocol": 2, "capabilities": capabilities,
+            "keys": [self.key.id], "preferred": self.key.id,
+        })
 
     async def close(self):
         await self.socket.disconnect(timeout=5)
@@ -98,6 +104,7 @@ class Bot:
         raise AssertionError(f"no {type}")
 
     def check(self, frame):
+        schemas.check(self.protocol, frame)
         if frame["type"] in ("ping", "pong"):
             assert set(frame) == {"type"}
         elif self.protocol == "v2":
@@ -110,7 +117,10 @@ class Bot:
     async def quiet(self):
         """Whether nothing comes that was not read, once everything before has been handled."""
         await self.settle()
-        return not [frame for frame in self.frames if frame["type"] not in ("hello", "ping")]
+        return not [frame for frame in self.frames if frame["type"] not in ("hello", "ping") and not self.is_ack_of_hello(frame)]
+
+    def is_ack_of_hello(self, frame):
+        return frame["type"] == "ack" and frame["id"] == self.hello_id
 
     async def settle(self):
         """Returns when the site has handled all that was said: it answers pings in their turn."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """For the app's own tests, without any site: python3 -m django test feedback_bridge --settings feedback_bridge.tests.settings
 
-SQLite in memory; on PostgreSQL with TEST_DATABASE=NAME and the variables of libpq (PGHOST, PGPORT, PGUSER).
+SQLite, in a file: in memory, its connections cannot wait for one another; on PostgreSQL with TEST_DATABASE=NAME and the variables of libpq (PGHOST, PGPORT, PGUSER).
 """
 
 import os
+import tempfile
 
 SECRET_KEY = "for tests"
 ALLOWED_HOSTS = ["shop.example"]
@@ -41,6 +42,7 @@ ASGI_APPLICATION = "feedback_bridge.tests.asgi.application"
 if os.environ.get("TEST_DATABASE"):
     DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": os.environ["TEST_DATABASE"]}}
 else:
-    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+    test_file = os.path.join(tempfile.gettempdir(), f"feedback-bridge-tests-{os.getpid()}.sqlite3")
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": test_file, "OPTIONS": {"timeout": 20}, "TEST": {"NAME": test_file}}}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 FEEDBACK_BRIDGE = {"HMAC_SECRET": "hmac secret of the tests", "JWT_SECRET": "jwt secret of the tests, 32 bytes"}

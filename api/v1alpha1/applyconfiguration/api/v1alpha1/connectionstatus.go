@@ -21,6 +21,8 @@ type ConnectionStatusApplyConfiguration struct {
 	Since *v1.Time `json:"since,omitempty"`
 	// pod is the pod of the active bot.
 	Pod *string `json:"pod,omitempty"`
+	// protocol is the version of the protocol that the connection speaks: v1 or v2.
+	Protocol *string `json:"protocol,omitempty"`
 	// reconnects counts the connections that were made again since the bot started.
 	Reconnects *int64 `json:"reconnects,omitempty"`
 	// lastError is why the connection was last lost or refused.
@@ -54,6 +56,14 @@ func (b *ConnectionStatusApplyConfiguration) WithSince(value v1.Time) *Connectio
 // If called multiple times, the Pod field is set to the value of the last call.
 func (b *ConnectionStatusApplyConfiguration) WithPod(value string) *ConnectionStatusApplyConfiguration {
 	b.Pod = &value
+	return b
+}
+
+// WithProtocol sets the Protocol field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Protocol field is set to the value of the last call.
+func (b *ConnectionStatusApplyConfiguration) WithProtocol(value string) *ConnectionStatusApplyConfiguration {
+	b.Protocol = &value
 	return b
 }
 

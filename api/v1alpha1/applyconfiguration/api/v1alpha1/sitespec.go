@@ -19,6 +19,9 @@ type SiteSpecApplyConfiguration struct {
 	AllowInsecure *bool `json:"allowInsecure,omitempty"`
 	// adminURL is the page where the site's staff sees feedback; posts link to it.
 	AdminURL *string `json:"adminURL,omitempty"`
+	// protocol is which versions of the protocol are spoken: Auto offers version 2 by Sec-WebSocket-Protocol, and a site that
+	// does not select it speaks version 1; V1 offers nothing. Auto unless given.
+	Protocol *apiv1alpha1.SiteProtocol `json:"protocol,omitempty"`
 	// tokenIn is where the JWT goes: Query (?token=) or Header (Authorization: Bearer).
 	TokenIn *apiv1alpha1.TokenPlacement `json:"tokenIn,omitempty"`
 	// tls changes how the site's certificate is checked.
@@ -54,6 +57,14 @@ func (b *SiteSpecApplyConfiguration) WithAllowInsecure(value bool) *SiteSpecAppl
 // If called multiple times, the AdminURL field is set to the value of the last call.
 func (b *SiteSpecApplyConfiguration) WithAdminURL(value string) *SiteSpecApplyConfiguration {
 	b.AdminURL = &value
+	return b
+}
+
+// WithProtocol sets the Protocol field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Protocol field is set to the value of the last call.
+func (b *SiteSpecApplyConfiguration) WithProtocol(value apiv1alpha1.SiteProtocol) *SiteSpecApplyConfiguration {
+	b.Protocol = &value
 	return b
 }
 
