@@ -167,7 +167,7 @@ func (r *Reconciler) storeSecrets(ctx context.Context, b *v1alpha1.FeedbackBridg
 	c.events, c.signingEvents, c.siteEvents = nil, nil, nil
 	for _, w := range writes {
 		name := *w.desired.Name
-		written, err := r.storeSecret(ctx, b.Name, secrets[name], w)
+		written, err := r.storeSecret(ctx, b.Name, secrets[name], w.desired)
 		if err != nil {
 			return anyChanged, err
 		}
