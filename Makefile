@@ -40,6 +40,10 @@ rotation: bin/cluster ## Rotate keys 1,000 times under traffic, with sites of th
 	@KUBEBUILDER_ASSETS=$$(bin/cluster binaries kube-apiserver etcd | tail -n 1) ROTATIONS=$(or $(ROTATIONS),1000) \
 		go test -count=1 -v -timeout 40m ./hack/rotation
 
+.PHONY: soak
+soak: ## Kill, disconnect and starve the bot under 10,000 tickets, and give it a month's (20 minutes; SOAK=2h goes on for so long)
+	@SOAK=$(or $(SOAK),full) go test -count=1 -v -timeout 0 ./hack/soak
+
 .PHONY: load
 load: build bin/cluster ## Measure the operator with 2,000 bridges; prints the figures of docs/performance.md (25 minutes)
 	@KUBEBUILDER_ASSETS=$$(bin/cluster binaries kube-apiserver etcd | tail -n 1) \

@@ -114,8 +114,8 @@ func TestTheDoctorSpeaksJSON(t *testing.T) {
 			t.Errorf("finding %q: %v", line, err)
 		}
 	}
-	if len(lines) != 7 {
-		t.Errorf("%d findings, want 7:\n%s", len(lines), out)
+	if len(lines) != 8 {
+		t.Errorf("%d findings, want 8:\n%s", len(lines), out)
 	}
 	if _, err := w.command("doctor", "--bridge", w.files.bridge, "--credentials", w.files.credentials, "-o", "yaml"); err == nil {
 		t.Error("-o yaml is accepted")

@@ -32,6 +32,8 @@ const (
 type credentials struct {
 	telegramToken string
 	site          site.Credentials
+	// dsn is the address of the bot's database; empty where it has none.
+	dsn string
 }
 
 // readCredentials reads the directory whole; what is missing or malformed is an error that names the file.
@@ -41,6 +43,7 @@ func readCredentials(dir string) (credentials, error) {
 	for name, required := range map[string]bool{
 		v1alpha1.FileTelegramToken: true, v1alpha1.FileJWT: true, v1alpha1.FileHMACCurrent: true,
 		v1alpha1.FileJWTPrevious: false, v1alpha1.FileHMACNext: false, v1alpha1.FileHMACPrevious: false, v1alpha1.FileSiteCA: false,
+		v1alpha1.FilePostgresDSN: false,
 	} {
 		data, err := readBounded(filepath.Join(dir, name), maxCredential)
 		switch {
@@ -69,7 +72,7 @@ func readCredentials(dir string) (credentials, error) {
 		}
 		keys = append(keys, key)
 	}
-	c := credentials{telegramToken: string(files[v1alpha1.FileTelegramToken]), site: site.Credentials{
+	c := credentials{telegramToken: string(files[v1alpha1.FileTelegramToken]), dsn: string(files[v1alpha1.FilePostgresDSN]), site: site.Credentials{
 		JWT: string(files[v1alpha1.FileJWT]), JWTPrevious: string(files[v1alpha1.FileJWTPrevious]),
 		Keys: wire.NewKeyRing(keys...), CA: files[v1alpha1.FileSiteCA],
 	}}
@@ -135,6 +138,9 @@ func (d *credentialsDir) watch(ctx context.Context) (err error) {
 
 func (d *credentialsDir) load() {
 	next, err := readCredentials(d.dir)
+	if err == nil && next.dsn == "" && d.current().dsn != "" {
+		err = errors.New("credentials: " + v1alpha1.FilePostgresDSN + " is gone")
+	}
 	if err != nil {
 		d.log.Error("the credentials changed and cannot be used; those before stay in use", "error", err)
 		return
@@ -155,7 +161,7 @@ func (d *credentialsDir) load() {
 }
 
 func (c credentials) equal(other credentials) bool {
-	return c.telegramToken == other.telegramToken && c.site.JWT == other.site.JWT &&
+	return c.telegramToken == other.telegramToken && c.dsn == other.dsn && c.site.JWT == other.site.JWT &&
 		c.site.JWTPrevious == other.site.JWTPrevious && bytes.Equal(c.site.CA, other.site.CA) &&
 		slices.Equal(c.site.Keys.IDs(), other.site.Keys.IDs())
 }

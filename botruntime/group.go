@@ -19,6 +19,8 @@ type group struct {
 	lastCancel context.CancelFunc
 	last       sync.WaitGroup
 
+	closers []func() error
+
 	mu   sync.Mutex
 	errs []error
 }
@@ -41,12 +43,25 @@ func (g *group) startLast(name string, part func(context.Context) error) {
 	g.last.Go(func() { g.run(g.lastCtx, name, part) })
 }
 
+// closeAfter has something closed once all parts have ended, and before the last ones are told to.
+func (g *group) closeAfter(closer func() error) { g.closers = append(g.closers, closer) }
+
+// end ends all parts, for a reason.
+func (g *group) end(why error) {
+	g.fail(why)
+	g.cancel()
+}
+
+func (g *group) fail(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.errs = append(g.errs, err)
+}
+
 func (g *group) run(ctx context.Context, name string, part func(context.Context) error) {
 	defer g.cancel()
 	if err := part(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.errs = append(g.errs, fmt.Errorf("%s: %w", name, err))
+		g.fail(fmt.Errorf("%s: %w", name, err))
 	}
 }
 
@@ -54,6 +69,11 @@ func (g *group) run(ctx context.Context, name string, part func(context.Context)
 func (g *group) wait() error {
 	g.parts.Wait()
 	g.cancel()
+	for _, closer := range g.closers {
+		if err := closer(); err != nil {
+			g.fail(err)
+		}
+	}
 	g.lastCancel()
 	g.last.Wait()
 	return errors.Join(g.errs...)

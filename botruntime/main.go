@@ -36,6 +36,7 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), probeCommand(), doctorCommand(), ticketsCommand(), sendTestCommand())
+	root.AddCommand(runCommand(), probeCommand(), doctorCommand(), ticketsCommand(), sendTestCommand(),
+		retryCommand(), importCommand(), backupCommand(), restoreCommand())
 	return root
 }

@@ -16,7 +16,7 @@ func probeCommand() *cobra.Command {
 	var state string
 	cmd := &cobra.Command{
 		Use:       "probe live|ready",
-		Short:     "Ask the running bot whether it makes progress (live), or is connected to the site (ready)",
+		Short:     "Ask the running bot whether it makes progress (live), or is connected to the site or stands by for the one that is (ready)",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"live", "ready"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -26,7 +26,7 @@ func probeCommand() *cobra.Command {
 				return err
 			case answer.Stuck != "":
 				return fmt.Errorf("the bot makes no progress: %s", answer.Stuck)
-			case args[0] == "ready" && !answer.Report.Site.OK:
+			case args[0] == "ready" && !answer.Standby && !answer.Report.Site.OK:
 				return errors.New(answer.Report.Site.Message)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "ok")

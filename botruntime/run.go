@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/health"
@@ -35,14 +34,19 @@ func runCommand() *cobra.Command {
 		Long: "Run the bot by a FeedbackBridge manifest and a directory of credentials.\n\n" +
 			"The secret refs of the manifest are taken from the directory, whose files are " + v1alpha1.FileTelegramToken + ", " +
 			v1alpha1.FileJWT + ", " + v1alpha1.FileHMACCurrent + " and, as needed, " + v1alpha1.FileJWTPrevious + ", " +
-			v1alpha1.FileHMACNext + ", " + v1alpha1.FileHMACPrevious + " and " + v1alpha1.FileSiteCA + ". The directory is watched: changed files are used without a restart.",
+			v1alpha1.FileHMACNext + ", " + v1alpha1.FileHMACPrevious + ", " + v1alpha1.FileSiteCA + " and " + v1alpha1.FilePostgresDSN + ". The directory is watched: changed files are used without a restart.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := run(cmd.Context(), f, lease)
-			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
-				return nil // it was told to stop before it had begun
+			for {
+				err := run(cmd.Context(), f, lease)
+				switch {
+				case cmd.Context().Err() != nil && (errors.Is(err, errAnew) || errors.Is(err, context.Canceled)):
+					return nil // it was told to stop before it had begun
+				case !errors.Is(err, errAnew):
+					return err
+				}
+				slog.Warn("the bot begins anew", "why", err)
 			}
-			return err
 		},
 	}
 	inputFlags(cmd, &f)
@@ -63,134 +67,146 @@ func inputFlags(cmd *cobra.Command, f *files) {
 	}
 }
 
-// run is the bot's life: the store first, then the lease, then the peers.
-func run(ctx context.Context, f files, leaseName health.LeaseName) (err error) {
-	bridge, err := loadManifest(f.bridge)
-	if err != nil {
-		return err
-	}
-	log := newLogger(bridge.Spec.Runtime.LogLevel)
-	creds, err := openCredentials(f.credentials, log)
-	if err != nil {
-		return err
-	}
-	settings, err := newSettings(bridge)
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(ctx, f.state, store.Options{ChatID: settings.telegram.ChatID})
-	if err != nil {
-		return fmt.Errorf("open the store: %w", err)
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	tracker := health.NewTracker(version, time.Now, func() v1alpha1.TicketsStatus { return ticketsStatus(st.Counts()) })
-	tracker.Keys(creds.current().site.Keys.IDs())
+// errAnew ends a bot that has to begin anew: its database is elsewhere by now, or another's.
+var errAnew = errors.New("the bot has to begin anew")
 
-	parts := newGroup(ctx)
+// bot is a bot's life, from one beginning to its end.
+type bot struct {
+	files    files
+	settings settings
+	creds    *credentialsDir
+	tracker  *health.Tracker
+	log      *slog.Logger
+	parts    *group
+
+	tests tester
+	// store is nil until the bot may work with it, standby true while another bot does.
+	store   atomic.Pointer[store.Store]
+	standby atomic.Bool
+	dsn     string // that the store was opened with; set before store
+}
+
+// run is the bot's life: the store and the lease first, then the peers. The store of a directory comes before the lease, for
+// its lock protects all that is in the directory; that of a database comes after, for the lease says whose turn it is.
+func run(ctx context.Context, f files, lease health.LeaseName) (err error) {
+	b, err := newBot(f)
+	if err != nil {
+		return err
+	}
+	b.parts = newGroup(ctx)
 	defer func() {
 		if err != nil {
-			parts.cancel()
+			b.parts.cancel()
 		}
-		err = errors.Join(err, parts.wait())
+		err = errors.Join(err, b.parts.wait())
 	}()
-	// The probes are answered from the start: a bot that waits for its lease is alive.
-	var tests tester
-	calls := health.Calls{Alive: st.Alive, Test: tests.send}
-	parts.start("health", func(ctx context.Context) error { return health.Serve(ctx, f.state, tracker, calls, log) })
-	if leaseName.Name != "" {
-		lease, err := acquireLease(parts.ctx, leaseName, tracker, log) //nolint:contextcheck // the group's context is made of ctx
-		if err != nil {
+	if err := os.MkdirAll(f.state, 0o750); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	if b.settings.schema == "" {
+		err := b.openStore(b.parts.ctx)                   //nolint:contextcheck // the group's context is made of ctx
+		if err != nil && !errors.Is(err, store.ErrFull) { // room may be made
 			return err
 		}
-		parts.startLast("lease", lease.Keep)
 	}
-	return startPeers(parts, settings, creds, st, tracker, &tests, log)
-}
-
-// startPeers connects the store with Telegram and the site.
-func startPeers(parts *group, s settings, creds *credentialsDir, st *store.Store, tracker *health.Tracker, tests *tester, log *slog.Logger) error {
-	s.telegram.Token = creds.current().telegramToken
-	s.telegram.Logger = log.With("peer", "telegram")
-	chat, err := telegram.New(s.telegram, st, tracker)
-	if err != nil {
-		return err
-	}
-	tests.chat.Store(chat)
-	s.site.Credentials = func() site.Credentials { return creds.current().site }
-	s.site.CredentialsChanged = creds.changed
-	s.site.Logger = log.With("peer", "site")
-	creds.onLoad = func(c credentials) {
-		tracker.Keys(c.site.Keys.IDs())
-		if err := chat.SetToken(c.telegramToken); err != nil {
-			log.Error("the new Telegram token cannot be used; the one before stays", "error", err)
+	// The probes are answered from the start: a bot that waits is alive.
+	b.parts.start("health", func(ctx context.Context) error { return health.Serve(ctx, f.state, b.tracker, b.calls(), b.log) })
+	b.parts.start("credentials", b.creds.watch)
+	if lease.Name != "" {
+		if err := b.acquireLease(b.parts.ctx, lease); err != nil { //nolint:contextcheck // as above
+			return err
 		}
 	}
-	parts.start("credentials", creds.watch)
-	parts.start("telegram", func(ctx context.Context) error { chat.Run(ctx); return nil })
-	parts.start("site", site.New(s.site, st, tracker).Run)
-	return nil
+	if b.store.Load() == nil {
+		if err := b.awaitStore(b.parts.ctx); err != nil { //nolint:contextcheck // as above
+			return err
+		}
+	}
+	b.keepStore()
+	return b.startPeers()
 }
 
-func acquireLease(ctx context.Context, name health.LeaseName, tracker *health.Tracker, log *slog.Logger) (*health.Lease, error) {
-	name.Identity, name.Namespace = os.Getenv(envPod), os.Getenv("POD_NAMESPACE")
-	if name.Identity == "" || name.Namespace == "" {
-		return nil, errors.New("--lease needs the environment variables " + envPod + " and POD_NAMESPACE")
-	}
-	lease, err := health.NewLease(name, tracker, time.Now, log)
+func newBot(f files) (*bot, error) {
+	bridge, err := loadManifest(f.bridge)
 	if err != nil {
 		return nil, err
 	}
+	b := &bot{files: f, log: newLogger(bridge.Spec.Runtime.LogLevel)}
+	if b.creds, err = openCredentials(f.credentials, b.log); err != nil {
+		return nil, err
+	}
+	if b.settings, err = newSettings(bridge); err != nil {
+		return nil, err
+	}
+	if err := b.settings.check(b.creds.current()); err != nil {
+		return nil, err
+	}
+	b.creds.onLoad = b.useCredentials
+	b.tracker = health.NewTracker(version, time.Now, nil)
+	b.tracker.Keys(b.creds.current().site.Keys.IDs())
+	return b, nil
+}
+
+// startPeers connects the store with Telegram and the site.
+func (b *bot) startPeers() error {
+	s, st := b.settings, b.store.Load()
+	used := b.creds.current().telegramToken
+	s.telegram.Token = used
+	s.telegram.Logger = b.log.With("peer", "telegram")
+	chat, err := telegram.New(s.telegram, st, b.tracker)
+	if err != nil {
+		return err
+	}
+	b.tests.chat.Store(chat)
+	if now := b.creds.current().telegramToken; now != used { // it changed before chat could hear of it
+		b.setToken(chat, now)
+	}
+	s.site.Credentials = func() site.Credentials { return b.creds.current().site }
+	s.site.CredentialsChanged = b.creds.changed
+	s.site.Logger = b.log.With("peer", "site")
+	b.parts.start("telegram", func(ctx context.Context) error { chat.Run(ctx); return nil })
+	b.parts.start("site", site.New(s.site, st, b.tracker).Run)
+	return nil
+}
+
+// useCredentials has a bot that runs go on with other credentials.
+func (b *bot) useCredentials(c credentials) {
+	b.tracker.Keys(c.site.Keys.IDs())
+	if chat := b.tests.chat.Load(); chat != nil {
+		b.setToken(chat, c.telegramToken)
+	}
+	if b.store.Load() != nil && b.settings.schema != "" && c.dsn != b.dsn {
+		b.parts.end(errMoved)
+	}
+}
+
+func (b *bot) setToken(chat *telegram.Bot, token string) {
+	if err := chat.SetToken(token); err != nil {
+		b.log.Error("the new Telegram token cannot be used; the one before stays", "error", err)
+	}
+}
+
+// acquireLease waits until the bot is the active one.
+func (b *bot) acquireLease(ctx context.Context, name health.LeaseName) error {
+	name.Identity, name.Namespace = os.Getenv(envPod), os.Getenv("POD_NAMESPACE")
+	if name.Identity == "" || name.Namespace == "" {
+		return errors.New("--lease needs the environment variables " + envPod + " and POD_NAMESPACE")
+	}
+	name.Pace = health.Calm
+	if b.settings.schema != "" {
+		name.Pace = health.Brisk
+	}
+	lease, err := health.NewLease(name, b.tracker, time.Now, b.log)
+	if err != nil {
+		return err
+	}
+	b.standby.Store(true)
 	if err := lease.Acquire(ctx); err != nil {
-		return nil, fmt.Errorf("acquire the lease: %w", err)
+		return fmt.Errorf("acquire the lease: %w", err)
 	}
-	return lease, nil
-}
-
-// settings are the parts of a manifest in the forms that the bot's parts take.
-type settings struct {
-	site     site.Config
-	telegram telegram.Config
-}
-
-// newSettings reads a checked manifest.
-func newSettings(bridge *v1alpha1.FeedbackBridge) (settings, error) {
-	spec := bridge.Spec
-	ping, err1 := spec.Site.PingInterval.Value()
-	ttl, err2 := spec.Credentials.HMAC.MessageTTL.Value()
-	chatID, err3 := strconv.ParseInt(spec.Telegram.ChatID, 10, 64)
-	location, err4 := time.LoadLocation(spec.Telegram.TimeZone)
-	perChat, err5 := limit(spec.Telegram.Limits.PerChat)
-	overall, err6 := limit(spec.Telegram.Limits.Overall)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
-		return settings{}, fmt.Errorf("read the manifest: %w", err)
-	}
-	s := settings{
-		site: site.Config{
-			URL: spec.Site.URL, TokenIn: spec.Site.TokenIn, PingInterval: ping, MessageTTL: ttl,
-			UserAgent: "feedbackbridge-bot/" + version,
-		},
-		telegram: telegram.Config{
-			APIURL: spec.Telegram.APIURL, ChatID: chatID, Limits: telegram.Limits{PerChat: perChat, Overall: overall},
-			Language: string(spec.Telegram.Language), Location: location, AdminURL: spec.Site.AdminURL,
-		},
-	}
-	if spec.Site.TLS != nil {
-		s.site.ServerName = spec.Site.TLS.ServerName
-	}
-	return s, nil
-}
-
-func limit(l v1alpha1.RateLimit) (telegram.Limit, error) {
-	window, err := l.Window.Value()
-	return telegram.Limit{Messages: int(*l.Messages), Window: window}, err
-}
-
-func ticketsStatus(c store.Counts) v1alpha1.TicketsStatus {
-	status := v1alpha1.TicketsStatus{Received: c.Received, Posted: c.Posted, Pending: c.Pending, Failed: c.Failed}
-	if !c.LastPosted.IsZero() {
-		status.LastPostedTime = new(metav1.NewTime(c.LastPosted))
-	}
-	return status
+	b.standby.Store(false)
+	b.parts.startLast("lease", lease.Keep)
+	return nil
 }
 
 func newLogger(level v1alpha1.LogLevel) *slog.Logger {

@@ -4,7 +4,9 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/feedbackbridge/feedbackbridge/botruntime/health"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
@@ -41,7 +44,7 @@ func ticketsCommand() *cobra.Command {
 		Use:   "tickets",
 		Short: "List the newest tickets in the bot's store, without what people wrote",
 		Long: "List the newest tickets in the bot's store: their numbers, states and times, and nothing of what people wrote or who they are.\n\n" +
-			"The store is opened for reading only; a bot may be at work in it.",
+			"The bot that runs in the state directory is asked. Where none runs, the database in the directory is opened for reading only.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter := store.Filter{Limit: min(max(limit, 1), maxListed)}
@@ -51,7 +54,7 @@ func ticketsCommand() *cobra.Command {
 			case failed:
 				filter.State = store.StateFailed
 			}
-			list, err := store.ListTickets(cmd.Context(), state, filter)
+			list, err := listTickets(cmd.Context(), state, filter)
 			if err != nil {
 				return err
 			}
@@ -68,6 +71,15 @@ func ticketsCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&failed, "failed", false, "those that Telegram refused for good")
 	cmd.MarkFlagsMutuallyExclusive("pending", "failed")
 	return cmd
+}
+
+// listTickets asks the running bot, whose store may be anywhere; without one it reads the database in the directory.
+func listTickets(ctx context.Context, state string, filter store.Filter) (list store.TicketList, err error) {
+	err = health.Call(ctx, state, callTickets, filter, &list)
+	if errors.Is(err, health.ErrNoBot) {
+		return store.ListTickets(ctx, state, filter)
+	}
+	return list, err
 }
 
 // maxCategory bounds a category of the site's own in the list, in UTF-16 units.

@@ -26,7 +26,7 @@ func say(text string, unless ...string) advice {
 	return advice{unless, func(*v1alpha1.FeedbackBridge) string { return text }}
 }
 
-// peerAdvice is for every reason that the bot gives for a peer that it cannot work with.
+// peerAdvice is for every reason that the bot gives for a peer that it cannot work with, and for its store.
 var peerAdvice = map[string]advice{
 	v1alpha1.ReasonConnecting:         say("wait: the bot has not dialled the site yet", told),
 	v1alpha1.ReasonCredentialsRefused: {nil, tokenAdvice},
@@ -46,7 +46,11 @@ var peerAdvice = map[string]advice{
 	v1alpha1.ReasonChatMigrated: say("set spec.telegram.chatID to the supergroup's id", "spec.telegram.chatID"),
 	v1alpha1.ReasonAnotherPoller: say("stop the other program that takes this bot's updates, or give this bridge a bot of its own",
 		"stop "),
-	v1alpha1.ReasonRateLimited: say("the bot goes on by itself; where it happens often, lower spec.telegram.limits"),
+	v1alpha1.ReasonRateLimited:        say("the bot goes on by itself; where it happens often, lower spec.telegram.limits"),
+	v1alpha1.ReasonStorageCorrupt:     say("look at the file that was set aside, and move it away", "move the file away"),
+	v1alpha1.ReasonStorageFull:        {nil, storageAdvice},
+	v1alpha1.ReasonStorageUnreachable: {nil, databaseAdvice},
+
 	v1alpha1.ReasonUnreachable: say("check spec.telegram.apiURL and that the cluster reaches it; an outage of Telegram passes by itself"),
 }
 

@@ -31,7 +31,10 @@ func botManifest(b *v1alpha1.FeedbackBridge) (string, error) {
 	}
 	m.SetDefaults()
 	m.Spec.Suspend = nil
-	m.Spec.Storage = v1alpha1.StorageSpec{}
+	m.Spec.Storage = v1alpha1.StorageSpec{Retention: m.Spec.Storage.Retention}
+	if p := b.Spec.Storage.Postgres; p != nil {
+		m.Spec.Storage.Postgres = &v1alpha1.PostgresSpec{DSNSecretRef: p.DSNSecretRef}
+	}
 	m.Spec.Runtime = v1alpha1.RuntimeSpec{LogLevel: m.Spec.Runtime.LogLevel}
 	m.Spec.Credentials = v1alpha1.CredentialsSpec{HMAC: v1alpha1.HMACSpec{MessageTTL: m.Spec.Credentials.HMAC.MessageTTL}}
 	text, err := yaml.Marshal(m)
@@ -78,7 +81,7 @@ func specInForce(config *corev1.ConfigMap) (*v1alpha1.FeedbackBridgeSpec, error)
 }
 
 // buildVolumeClaim has no owner: unfinished tickets outlive the bridge, and a bridge of the same name finds them again.
-// It is nil where the state is ephemeral; a claim from before is left alone.
+// It is nil where the state is elsewhere; a claim from before is left alone.
 func buildVolumeClaim(b *v1alpha1.FeedbackBridge) *corev1ac.PersistentVolumeClaimApplyConfiguration {
 	pvc := b.Spec.Storage.PersistentVolumeClaim
 	if pvc == nil {

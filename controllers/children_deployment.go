@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	appsac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
@@ -27,28 +28,55 @@ const (
 	serviceAccountDir    = "/var/run/secrets/kubernetes.io/serviceaccount"
 )
 
-// buildDeployment runs one bot, or none while suspended. Recreate: two bots on one volume would wait for each other.
+// buildDeployment runs one bot, or as many as the spec says, or none while suspended.
 func buildDeployment(b *v1alpha1.FeedbackBridge, image, configHash string) (*appsac.DeploymentApplyConfiguration, error) {
 	template, err := buildPodTemplate(b, image, configHash)
 	if err != nil {
 		return nil, err
 	}
-	replicas := int32(1)
-	if suspended(b) {
-		replicas = 0
-	}
 	return appsac.Deployment(v1alpha1.BotName(b.Name), b.Namespace).
 		WithLabels(labelsOf(b)).
 		WithOwnerReferences(ownerOf(b)).
 		WithSpec(appsac.DeploymentSpec().
-			WithReplicas(replicas).
+			WithReplicas(replicasOf(b)).
 			WithRevisionHistoryLimit(2).
-			WithStrategy(appsac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
+			WithStrategy(buildStrategy(b)).
 			WithSelector(labelSelector(b)).
 			WithTemplate(template)), nil
 }
 
 func suspended(b *v1alpha1.FeedbackBridge) bool { return b.Spec.Suspend != nil && *b.Spec.Suspend }
+
+func replicasOf(b *v1alpha1.FeedbackBridge) int32 {
+	switch replicas := b.Spec.Runtime.Replicas; {
+	case suspended(b):
+		return 0
+	case replicas == nil:
+		return 1
+	default:
+		return *replicas
+	}
+}
+
+// buildStrategy is how a new bot takes the place of the one before. On one volume they would wait for each other, so the
+// old one goes first; with a database the new one stands by until the old one gives way.
+func buildStrategy(b *v1alpha1.FeedbackBridge) *appsac.DeploymentStrategyApplyConfiguration {
+	if b.Spec.Storage.Postgres == nil {
+		return appsac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)
+	}
+	return appsac.DeploymentStrategy().WithType(appsv1.RollingUpdateDeploymentStrategyType).
+		WithRollingUpdate(appsac.RollingUpdateDeployment().
+			WithMaxSurge(intstr.FromInt32(1)).WithMaxUnavailable(intstr.FromInt32(0)))
+}
+
+// spreadPods keeps the pods of one bridge on different nodes where there are several of either.
+func spreadPods(b *v1alpha1.FeedbackBridge) *corev1ac.TopologySpreadConstraintApplyConfiguration {
+	return corev1ac.TopologySpreadConstraint().
+		WithMaxSkew(1).
+		WithTopologyKey(corev1.LabelHostname).
+		WithWhenUnsatisfiable(corev1.ScheduleAnyway).
+		WithLabelSelector(labelSelector(b))
+}
 
 func buildPodTemplate(b *v1alpha1.FeedbackBridge, image, configHash string) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
 	annotations := map[string]string{}
@@ -67,6 +95,9 @@ func buildPodTemplate(b *v1alpha1.FeedbackBridge, image, configHash string) (*co
 			WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
 		WithVolumes(buildVolumes(b)...)
+	if b.Spec.Storage.Postgres != nil {
+		pod.WithTopologySpreadConstraints(spreadPods(b))
+	}
 	container, err := buildContainer(b, image)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@
 package controllers
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -21,7 +22,8 @@ var DefaultAPIServerPorts = []int32{443, 6443}
 // dnsPorts are where name servers listen: everywhere, and behind OpenShift's address translation.
 var dnsPorts = []int32{53, 5353}
 
-// buildNetworkPolicy lets nothing in, and lets out name resolution, the API server and the ports of the two peers.
+// buildNetworkPolicy lets nothing in, and lets out name resolution, the API server, and the ports of the two peers and of the
+// database.
 // Peers are named by port alone: their addresses change, and policies know no host names.
 func buildNetworkPolicy(b *v1alpha1.FeedbackBridge, apiServerPorts []int32) *networkingac.NetworkPolicyApplyConfiguration {
 	rule := networkingac.NetworkPolicyEgressRule()
@@ -51,6 +53,9 @@ func egressPorts(s *v1alpha1.FeedbackBridgeSpec, apiServerPorts []int32) []int32
 		if port, ok := portOf(address); ok {
 			ports = append(ports, port)
 		}
+	}
+	if p := s.Storage.Postgres; p != nil {
+		ports = append(ports, cmp.Or(p.Port, v1alpha1.DefaultPostgresPort))
 	}
 	slices.Sort(ports)
 	return slices.Compact(ports)

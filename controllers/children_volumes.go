@@ -25,10 +25,11 @@ const (
 
 func buildVolumes(b *v1alpha1.FeedbackBridge) []*corev1ac.VolumeApplyConfiguration {
 	state := corev1ac.Volume().WithName(volumeState)
-	if b.Spec.Storage.Ephemeral != nil {
-		state.WithEmptyDir(corev1ac.EmptyDirVolumeSource())
-	} else {
+	if b.Spec.Storage.PersistentVolumeClaim != nil {
 		state.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(v1alpha1.BotName(b.Name)))
+	} else {
+		// With a database, it holds no more than the socket that answers the probes.
+		state.WithEmptyDir(corev1ac.EmptyDirVolumeSource())
 	}
 	return []*corev1ac.VolumeApplyConfiguration{
 		corev1ac.Volume().WithName(volumeBridge).WithConfigMap(corev1ac.ConfigMapVolumeSource().
@@ -53,6 +54,9 @@ func credentialSources(b *v1alpha1.FeedbackBridge) []*corev1ac.VolumeProjectionA
 	}
 	if ref := caRef(&b.Spec); ref != nil {
 		sources = append(sources, secretFile(*ref, v1alpha1.FileSiteCA))
+	}
+	if ref := dsnRef(&b.Spec); ref != nil {
+		sources = append(sources, secretFile(*ref, v1alpha1.FilePostgresDSN))
 	}
 	return sources
 }

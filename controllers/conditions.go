@@ -31,8 +31,9 @@ var absent = verdict{status: metav1.ConditionFalse}
 func computeConditions(o *observation) []metav1.Condition {
 	workload, site, telegram := workloadVerdict(o), siteVerdict(o), telegramVerdict(o)
 	creds := credentialsVerdict(o)
-	ready := readyVerdict(o, creds, workload, site, telegram)
-	stalled := stalledVerdict(o, ready, workload, site, telegram)
+	storage := storageVerdict(o)
+	ready := readyVerdict(o, creds, workload, hindrance(storage), site, telegram)
+	stalled := stalledVerdict(o, ready, workload, site, telegram, hindrance(storage))
 	out := slices.Clone(o.bridge.Status.Conditions)
 	set := func(kind string, v verdict) {
 		meta.SetStatusCondition(&out, metav1.Condition{
@@ -55,6 +56,7 @@ func computeConditions(o *observation) []metav1.Condition {
 	set(v1alpha1.ConditionSiteConnected, site)
 	set(v1alpha1.ConditionTelegramReachable, telegram)
 	present(v1alpha1.ConditionRotationOverdue, overdueVerdict(o))
+	present(v1alpha1.ConditionStorageTrouble, storage)
 	return out
 }
 
@@ -80,7 +82,7 @@ func workloadVerdict(o *observation) verdict {
 	case suspended(o.bridge):
 		return suspendedVerdict
 	case o.runs():
-		return verdict{metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable, "The bot's pod runs."}
+		return verdict{metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable, o.whatRuns()}
 	case o.deployment == nil && len(o.creds.problems) > 0:
 		return unavailable(v1alpha1.ReasonWorkloadUnavailable, "The bot is started once CredentialsReady is True: do what its message says.")
 	default:
@@ -89,7 +91,7 @@ func workloadVerdict(o *observation) verdict {
 }
 
 // readyVerdict is True when everything is; else it repeats what is nearest to the root of the trouble.
-func readyVerdict(o *observation, creds, workload, site, telegram verdict) verdict {
+func readyVerdict(o *observation, creds, workload, storage, site, telegram verdict) verdict {
 	switch {
 	case o.invalid != nil:
 		return verdict{metav1.ConditionFalse, o.invalid.reason, o.invalid.message}
@@ -103,7 +105,7 @@ func readyVerdict(o *observation, creds, workload, site, telegram verdict) verdi
 		message = "The connection to the site was lost, and has until " + until.UTC().Format(time.RFC3339) + " to come back: see SiteConnected."
 		site.status = metav1.ConditionTrue
 	}
-	causes := []verdict{creds, workload, site, telegram}
+	causes := []verdict{creds, workload, storage, site, telegram}
 	if o.isRollingOut() && workload.status == metav1.ConditionTrue {
 		causes = []verdict{creds, {metav1.ConditionFalse, v1alpha1.ReasonProgressing, "The bot is being replaced, for the spec changed: wait."}}
 	}
@@ -147,12 +149,13 @@ var (
 	needsPerson = []string{
 		v1alpha1.ReasonCredentialsRefused, v1alpha1.ReasonSiteKeyMismatch,
 		v1alpha1.ReasonTokenRefused, v1alpha1.ReasonChatNotFound, v1alpha1.ReasonNoRights, v1alpha1.ReasonChatMigrated,
+		v1alpha1.ReasonStorageFull,
 	}
 )
 
 // stalledVerdict is True while nothing will improve until a person changes something. A site that is down is not that, nor
 // a bot that has fallen silent: kstatus calls both in progress, for they may come back by themselves.
-func stalledVerdict(o *observation, ready, workload, site, telegram verdict) verdict {
+func stalledVerdict(o *observation, ready, workload verdict, peers ...verdict) verdict {
 	stalled := verdict{metav1.ConditionTrue, ready.reason, ready.message}
 	switch {
 	case o.invalid != nil:
@@ -166,7 +169,7 @@ func stalledVerdict(o *observation, ready, workload, site, telegram verdict) ver
 	case o.isRollingOut():
 		return absent
 	}
-	for _, v := range []verdict{site, telegram} {
+	for _, v := range peers {
 		if v.status == metav1.ConditionFalse && slices.Contains(needsPerson, v.reason) {
 			return verdict{metav1.ConditionTrue, v.reason, v.message}
 		}

@@ -5,6 +5,7 @@ package controllers
 import (
 	"crypto/x509"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -92,6 +93,9 @@ func computeCredentials(in credentialsInput) credentials {
 	c.check(in, in.spec.Telegram.TokenSecretRef, "the Telegram bot's token", checkTelegramToken)
 	if ref := caRef(in.spec); ref != nil {
 		c.check(in, *ref, "PEM certificates to trust", checkCA)
+	}
+	if ref := dsnRef(in.spec); ref != nil {
+		c.check(in, *ref, "the database's connection string", checkDSN)
 	}
 	c.describe(in, c.hold)
 	c.findOverdue()
@@ -258,6 +262,17 @@ func (c *credentials) describe(in credentialsInput, have held) {
 func checkCA(value []byte) error {
 	if !x509.NewCertPool().AppendCertsFromPEM(value) {
 		return errors.New(`holds no PEM certificate (a block "-----BEGIN CERTIFICATE-----")`)
+	}
+	return nil
+}
+
+// checkDSN tells a connection string in either of libpq's forms from something else; its words are never repeated.
+func checkDSN(value []byte) error {
+	text := string(value)
+	u, err := url.Parse(text)
+	isURL := err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql")
+	if !isURL && !strings.Contains(text, "host=") || strings.ContainsAny(text, "\r\n") {
+		return errors.New("is no connection string: store one such as postgres://user:password@host:5432/database, in one line")
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ var watchedConditions = []string{
 	v1alpha1.ConditionSiteConnected,
 	v1alpha1.ConditionTelegramReachable,
 	v1alpha1.ConditionRotationOverdue,
+	v1alpha1.ConditionStorageTrouble,
 	v1alpha1.ConditionReady,
 }
 
@@ -49,7 +50,7 @@ func transitions(before, after []metav1.Condition) []event {
 		now, was := meta.FindStatusCondition(after, kind), meta.FindStatusCondition(before, kind)
 		switch {
 		case now == nil || (was != nil && was.Status == now.Status && was.Reason == now.Reason):
-		case kind == v1alpha1.ConditionRotationOverdue:
+		case kind == v1alpha1.ConditionRotationOverdue, kind == v1alpha1.ConditionStorageTrouble:
 			out = append(out, event{corev1.EventTypeWarning, now.Reason, kind, now.Message})
 		case now.Status == metav1.ConditionTrue:
 			if hadTrouble(was) || kind == v1alpha1.ConditionReady && was != nil && was.Status != now.Status {

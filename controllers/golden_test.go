@@ -15,14 +15,15 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
-// The children of two bridges, the least one and one that uses every field, as they are sent to the API server. After
+// The children of three bridges, the least one, one that uses every field, and one with a database, as they are sent to the API
+// server. After
 // a change that is meant: UPDATE_GOLDEN=1 go test ./controllers -run Golden, and read the difference.
 func TestChildrenGolden(t *testing.T) {
 	h := &harness{namespace: "support"}
 	full := h.fullBridge("shop")
 	full.Spec.Suspend = new(true)
 	readyToken(&full.Spec)
-	for name, bridge := range map[string]*v1alpha1.FeedbackBridge{"least": h.goodBridge("shop"), "full": full} {
+	for name, bridge := range map[string]*v1alpha1.FeedbackBridge{"least": h.goodBridge("shop"), "full": full, "postgres": h.postgresBridge("shop", 2)} {
 		t.Run(name, func(t *testing.T) {
 			bridge.UID = "uid-1"
 			bridge.SetDefaults()
@@ -60,10 +61,13 @@ func childrenYAML(t *testing.T, b *v1alpha1.FeedbackBridge) string {
 	}
 	hold := held{hmac: someKeys("b", "", "a", rotation{rotatedAt: testNow, retireAt: testNow.Add(testOverlap)})}
 	var out strings.Builder
-	for _, child := range []runtime.ApplyConfiguration{
+	children := []runtime.ApplyConfiguration{
 		buildServiceAccount(b), buildRole(b), buildRoleBinding(b), buildLease(b), buildNetworkPolicy(b, DefaultAPIServerPorts),
-		buildVolumeClaim(b), buildSecret(b, hold), config, deployment,
-	} {
+	}
+	if claim := buildVolumeClaim(b); claim != nil {
+		children = append(children, claim)
+	}
+	for _, child := range append(children, buildSecret(b, hold), config, deployment) {
 		text, err := yaml.Marshal(child)
 		if err != nil {
 			t.Fatal(err)

@@ -87,10 +87,13 @@ func parseReport(text string) *v1alpha1.BotReport {
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		return nil
 	}
-	for _, s := range []*string{&r.Version, &r.SiteKeyID, &r.BotUsername, &r.ChatTitle} {
+	for _, s := range []*string{&r.Version, &r.SiteKeyID, &r.BotUsername, &r.ChatTitle, &r.EffectiveChatID} {
 		*s = truncate(*s, maxNameBytes)
 	}
 	r.Site, r.Telegram = fitPeer(r.Site), fitPeer(r.Telegram)
+	if r.Storage != nil {
+		r.Storage.Reason, r.Storage.Message = fitReason(r.Storage.Reason), truncate(r.Storage.Message, maxMessageBytes)
+	}
 	if t := r.Tickets.LastPostedTime; t != nil {
 		r.Tickets.LastPostedTime = apiTime(t.Time)
 	}

@@ -104,6 +104,7 @@ func (r *Reconciler) bridgeInForce(ctx context.Context, o *observation, remember
 	b := o.bridge.DeepCopy()
 	b.Spec.Credentials = running.Credentials
 	b.Spec.Telegram.TokenSecretRef, b.Spec.Site.TLS = running.Telegram.TokenSecretRef, running.Site.TLS
+	b.Spec.Storage.Postgres = running.Storage.Postgres
 	remembered.inForce = b
 	return b, nil
 }

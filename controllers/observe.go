@@ -137,6 +137,6 @@ func (o *observation) runs() bool {
 // isRollingOut is whether what reports, if anything does, may be the bot of an earlier spec.
 func (o *observation) isRollingOut() bool {
 	d := o.deployment
-	return d != nil && (o.rolled || d.Status.ObservedGeneration < d.Generation ||
+	return d != nil && (o.rolled || d.Status.ObservedGeneration < d.Generation || d.Status.Replicas > d.Status.UpdatedReplicas ||
 		(d.Spec.Replicas != nil && d.Status.UpdatedReplicas < *d.Spec.Replicas))
 }

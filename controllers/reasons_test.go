@@ -102,6 +102,7 @@ func breakages() map[string]breakage {
 	all := operatorBreakages()
 	maps.Copy(all, siteBreakages())
 	maps.Copy(all, telegramBreakages())
+	maps.Copy(all, storageBreakages())
 	return all
 }
 
@@ -261,7 +262,8 @@ func tellsWhatToDo(t *testing.T, conditions []metav1.Condition) {
 	t.Helper()
 	for _, c := range conditions {
 		bad := c.Status != yes
-		if c.Type == v1alpha1.ConditionStalled || c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionRotationOverdue {
+		switch c.Type {
+		case v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionRotationOverdue, v1alpha1.ConditionStorageTrouble:
 			bad = true
 		}
 		if bad && !imperative.MatchString(c.Message) {

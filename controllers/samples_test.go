@@ -19,7 +19,7 @@ import (
 // The samples are objects that the API server accepts, in a bridge's namespace.
 func TestSamplesAreAccepted(t *testing.T) {
 	h := newHarness(t)
-	for _, file := range []string{"secrets.yaml", "feedbackbridge_v1alpha1_feedbackbridge.yaml", "feedbackbridge_v1alpha1_generated.yaml"} {
+	for _, file := range []string{"secrets.yaml", "feedbackbridge_v1alpha1_feedbackbridge.yaml", "feedbackbridge_v1alpha1_generated.yaml", "feedbackbridge_v1alpha1_postgres.yaml"} {
 		text, err := os.ReadFile(filepath.Join("..", "config", "samples", file))
 		h.must(err)
 		for _, document := range strings.Split(string(text), "\n---\n") {
@@ -32,7 +32,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 		}
 	}
 	h.run()
-	for _, name := range []string{"shop", "shop-generated"} {
+	for _, name := range []string{"shop", "shop-generated", "shop-replicated"} {
 		h.condition(name, v1alpha1.ConditionCredentialsReady, metav1.ConditionTrue, v1alpha1.ReasonCredentialsReady)
 	}
 }

@@ -29,7 +29,9 @@ func problemf(reason, format string, args ...any) *problem {
 // secretRefs are the Secrets that a bridge refers to; it always has at least one.
 func secretRefs(s *v1alpha1.FeedbackBridgeSpec) []v1alpha1.SecretKeyRef {
 	refs := []v1alpha1.SecretKeyRef{s.Telegram.TokenSecretRef}
-	for _, ref := range []*v1alpha1.SecretKeyRef{s.Credentials.HMAC.SecretRef, s.Credentials.JWT.SigningKeySecretRef, s.Credentials.JWT.TokenSecretRef, caRef(s)} {
+	for _, ref := range []*v1alpha1.SecretKeyRef{
+		s.Credentials.HMAC.SecretRef, s.Credentials.JWT.SigningKeySecretRef, s.Credentials.JWT.TokenSecretRef, caRef(s), dsnRef(s),
+	} {
 		if ref != nil {
 			refs = append(refs, *ref)
 		}
@@ -42,6 +44,13 @@ func caRef(s *v1alpha1.FeedbackBridgeSpec) *v1alpha1.SecretKeyRef {
 		return nil
 	}
 	return s.Site.TLS.CASecretRef
+}
+
+func dsnRef(s *v1alpha1.FeedbackBridgeSpec) *v1alpha1.SecretKeyRef {
+	if s.Storage.Postgres == nil {
+		return nil
+	}
+	return &s.Storage.Postgres.DSNSecretRef
 }
 
 // secretNames are the names of the Secrets that a bridge depends on: the user's and the operator's own. Sorted, unique.

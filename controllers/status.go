@@ -24,8 +24,8 @@ func computeStatus(o *observation) v1alpha1.FeedbackBridgeStatus {
 	if r := o.health.report; r != nil {
 		s.Telegram = &v1alpha1.TelegramStatus{
 			BotUsername: r.BotUsername,
-			ChatTitle:   r.ChatTitle,
-			LastError:   r.Telegram.LastError,
+			ChatTitle:   r.ChatTitle, EffectiveChatID: r.EffectiveChatID,
+			LastError: r.Telegram.LastError,
 		}
 		s.Tickets = r.Tickets.DeepCopy()
 	}

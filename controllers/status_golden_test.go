@@ -40,6 +40,8 @@ func TestStatusGolden(t *testing.T) {
 	for name, given := range map[string]func(*testing.T, *observation){
 		"ready":            func(*testing.T, *observation) {},
 		"rotation-overdue": overdue(v1alpha1.ReasonSiteKeyNotAdopted),
+		"storage-corrupt":  storageSays(nil, v1alpha1.ReasonStorageCorrupt, "a damaged database was set aside; move the file away"),
+		"storage-full":     storageSays(nil, v1alpha1.ReasonStorageFull, "there is no room for the bot's database"),
 		"created":          func(_ *testing.T, o *observation) { o.deployment, o.health = nil, health{} },
 		"replacing":        func(_ *testing.T, o *observation) { o.rolled = true },
 		"dialling":         site(v1alpha1.ReasonConnecting, "The bot is dialling the site."),

@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,7 +73,7 @@ const (
 	msgAPI     = "apiURL must be the address of a Bot API server such as https://api.telegram.org, without user name, query or fragment"
 	msgChat    = `chatID must be the chat's numeric id in quotes, such as "-1001234567890"; those of groups and channels are negative`
 	msgWindow  = "window must be between 100ms and 1h"
-	msgStorage = "storage needs exactly one of persistentVolumeClaim and ephemeral"
+	msgStorage = "storage takes one of persistentVolumeClaim, postgres and ephemeral: remove the others"
 	msgClass   = "storageClassName cannot change once the volume exists: delete and re-create the claim to move"
 )
 
@@ -144,7 +145,7 @@ func wrongSpecs() map[string]wrongSpec {
 		"a chat's id with a leading 0":  {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.ChatID = "-0123" }), msgChat, true},
 		"a window of no length":         {chatLimit(v1alpha1.RateLimit{Messages: new(int32(1)), Window: "0s"}), msgWindow, true},
 		"a window of two hours":         {chatLimit(v1alpha1.RateLimit{Messages: new(int32(1)), Window: "2h"}), msgWindow, true},
-		"two places for state":          {inSpec(bothStorages), msgStorage, false},
+		"two places for state":          {inSpec(bothStorages), msgStorage, true},
 		"a duration that is none":       {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.PingInterval = "20" }), "should match", true},
 		"a language that we lack":       {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.Language = "eo" }), "Unsupported value", true},
 		"a token in a place that isn't": {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.TokenIn = "Cookie" }), "Unsupported value", true},
@@ -161,7 +162,9 @@ func bothStorages(s *v1alpha1.FeedbackBridgeSpec) {
 // Validate when the manifest comes from a file.
 func TestWrongSpecsAreRefused(t *testing.T) {
 	h := newHarness(t)
-	for name, tc := range wrongSpecs() {
+	all := wrongSpecs()
+	maps.Copy(all, newerWrongSpecs())
+	for name, tc := range all {
 		t.Run(name, func(t *testing.T) {
 			bridge := h.goodBridge("shop")
 			tc.change(bridge)
@@ -252,6 +255,7 @@ func TestGoodSpecsAreAccepted(t *testing.T) {
 		"a fraction of a minute": inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Credentials.HMAC.MessageTTL = "0.5m" }),
 		"a user's chat":          inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.ChatID = "42" }),
 	}
+	maps.Copy(good, newerGoodSpecs())
 	for name, change := range good {
 		t.Run(name, func(t *testing.T) {
 			bridge := h.goodBridge("shop")
@@ -279,6 +283,9 @@ func TestEveryRuleIsTested(t *testing.T) {
 	}
 	seen := map[string]bool{msgClass: true}
 	for _, tc := range wrongSpecs() {
+		seen[tc.message] = true
+	}
+	for _, tc := range newerWrongSpecs() {
 		seen[tc.message] = true
 	}
 	messages := ruleMessages(crd)
@@ -328,7 +335,8 @@ func TestDefaultsEqualTheCRDs(t *testing.T) {
 		"one of two limits": func(s *v1alpha1.FeedbackBridgeSpec) {
 			s.Telegram.Limits.Overall = v1alpha1.RateLimit{Messages: new(int32(0)), Window: "1s"}
 		},
-		"a runtime": func(s *v1alpha1.FeedbackBridgeSpec) { s.Runtime.Image = "example.test/bot:2" },
+		"a runtime":  func(s *v1alpha1.FeedbackBridgeSpec) { s.Runtime.Image = "example.test/bot:2" },
+		"a database": withPostgres(0),
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {

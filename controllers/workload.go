@@ -55,6 +55,14 @@ func (r *Reconciler) lookAtPods(ctx context.Context, o *observation) error {
 	return nil
 }
 
+// whatRuns says how many pods there are where there should be more than one: standbys may be missing while all works.
+func (o *observation) whatRuns() string {
+	if want := replicasOf(o.bridge); want > 1 && o.deployment != nil {
+		return fmt.Sprintf("The bot runs; %d of its %d pods are ready.", o.deployment.Status.ReadyReplicas, want)
+	}
+	return "The bot's pod runs."
+}
+
 func unavailable(reason, format string, args ...any) verdict {
 	return verdict{metav1.ConditionFalse, reason, truncate(fmt.Sprintf(format, args...), maxMessageBytes)}
 }

@@ -21,11 +21,11 @@ step "the chart: generated files, lint, unit tests (seconds; 3 minutes the first
 make check-chart
 
 # Those that run API servers, operators and bots of their own want the machine for themselves.
-worlds=$(go list ./controllers ./controllers/plugin ./hack/chart ./hack/faults ./hack/rotation)
+worlds=$(go list ./controllers ./controllers/plugin ./hack/chart ./hack/faults ./hack/rotation ./hack/soak)
 step "unit tests, vectors, fuzz seeds, with the race detector (1 minute; 4 the first time)"
 go list ./... | grep -vxF "$worlds" | xargs go test -race -timeout 15m
 
-step "on real API servers: the reconciler, the plug-in, the chart, faults, rotations, with the race detector (6 minutes)"
+step "on real API servers: the reconciler, the plug-in, the chart, faults, rotations; the bot under faults; with the race detector (9 minutes)"
 go test -race -p 1 -timeout 20m $worlds
 (cd hack/tools && go test ./image/...)
 

@@ -27,6 +27,9 @@ const (
 	// ConditionRotationOverdue is present while the site goes on using a key that it should have replaced. The bridge works,
 	// with the key before: give the site the new one.
 	ConditionRotationOverdue = "RotationOverdue"
+	// ConditionStorageTrouble is present while something is wrong with what the bot keeps its state in. Do what its message
+	// says; Ready tells whether the bridge works meanwhile.
+	ConditionStorageTrouble = "StorageTrouble"
 )
 
 // The reasons of Ready, Reconciling and Stalled that are no other condition's.
@@ -104,6 +107,19 @@ const (
 	// ReasonSigningKeyNotAdopted: the site refuses tokens that are signed with the new key, and accepts the one before. Load the
 	// new public key into the site.
 	ReasonSigningKeyNotAdopted = "SigningKeyNotAdopted"
+)
+
+// The reasons of StorageTrouble.
+const (
+	// ReasonStorageCorrupt: the bot's database was damaged, and it works on with a new one; tickets that waited are in the file set
+	// aside. Look at the file that the message names, and move it away.
+	ReasonStorageCorrupt = "StorageCorrupt"
+	// ReasonStorageFull: there is no room for the bot's database. Nothing is lost, and nothing is taken. Give the volume or the
+	// database more room, or keep less by spec.storage.retention.
+	ReasonStorageFull = "StorageFull"
+	// ReasonStorageUnreachable: the bot does not reach its database. Start the database, correct the connection string in the Secret of
+	// spec.storage.postgres.dsnSecretRef, or let the bot through to spec.storage.postgres.port.
+	ReasonStorageUnreachable = "StorageUnreachable"
 )
 
 // The reasons of SiteConnected.

@@ -5,7 +5,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // The files of the bot's credentials directory: values as they are, one trailing newline ignored. Only FileJWTPrevious,
-// FileHMACNext, FileHMACPrevious and FileSiteCA may be missing. The bot dials with FileJWT, and at once with
+// FileHMACNext, FileHMACPrevious and FileSiteCA may be missing, and FilePostgresDSN where the spec does not ask for it. The bot dials with FileJWT, and at once with
 // FileJWTPrevious where the site refuses that one.
 const (
 	FileTelegramToken = "telegram-token"
@@ -15,6 +15,7 @@ const (
 	FileHMACNext      = "hmac-next"
 	FileHMACPrevious  = "hmac-previous"
 	FileSiteCA        = "site-ca.crt"
+	FilePostgresDSN   = "postgres-dsn"
 )
 
 // FileBridge is the key, in the bot's ConfigMap, of the manifest that the bot runs by.
@@ -101,10 +102,24 @@ type BotReport struct {
 	BotUsername string `json:"botUsername,omitempty"`
 	// ChatTitle is the title of the chat.
 	ChatTitle string `json:"chatTitle,omitempty"`
+	// EffectiveChatID is the supergroup that the chat has become; empty where it is the chat of the spec.
+	EffectiveChatID string `json:"effectiveChatID,omitempty"`
+	// Storage is there while something is wrong with the store.
+	Storage *StorageReport `json:"storage,omitempty"`
 	// Tickets counts what the bot carried.
 	Tickets TicketsStatus `json:"tickets"`
 	// FramesRefused counts the site's frames that were refused, by reason (a short fixed word).
 	FramesRefused map[string]int64 `json:"framesRefused,omitempty"`
+}
+
+// StorageReport is what is wrong with the bot's store.
+type StorageReport struct {
+	// Reason is one of the Reason constants: StorageFull and StorageUnreachable keep the bot from working, StorageCorrupt does not.
+	Reason string `json:"reason"`
+	// Message says what is wrong and what to do, without any secret.
+	Message string `json:"message,omitempty"`
+	// Since is when it began.
+	Since metav1.Time `json:"since"`
 }
 
 // PeerReport is how the bot stands with one of its peers.

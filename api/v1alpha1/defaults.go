@@ -20,6 +20,19 @@ const (
 	DefaultTimeZone     = "Europe/Moscow"
 	DefaultStorageSize  = "1Gi"
 	DefaultLogLevel     = LogLevel("info")
+	// DefaultPostgresPort is where PostgreSQL listens.
+	DefaultPostgresPort = int32(5432)
+)
+
+// Defaults of what an object keeps as it was written. They stand in the fields' descriptions; a test compares.
+const (
+	DefaultIntakeRequests  = int32(5)
+	DefaultIntakeWindow    = Duration("10m")
+	DefaultMinLength       = int32(10)
+	DefaultMaxLength       = int32(2000)
+	DefaultTicketRetention = Duration("2160h")
+	DefaultEventRetention  = Duration("720h")
+	DefaultPeopleRetention = Duration("4320h")
 )
 
 // SetDefaults fills what the CRD would fill, for a manifest that comes from a file.
@@ -33,7 +46,7 @@ func (b *FeedbackBridge) SetDefaults() {
 	setDefault(&s.Telegram.TimeZone, DefaultTimeZone)
 	setDefault(&s.Telegram.Limits.PerChat, RateLimit{Messages: new(int32(20)), Window: "1m"})
 	setDefault(&s.Telegram.Limits.Overall, RateLimit{Messages: new(int32(30)), Window: "1s"})
-	if s.Storage.PersistentVolumeClaim == nil && s.Storage.Ephemeral == nil {
+	if s.Storage.PersistentVolumeClaim == nil && s.Storage.Postgres == nil && s.Storage.Ephemeral == nil {
 		s.Storage.PersistentVolumeClaim = &VolumeClaimSpec{}
 	}
 	if pvc := s.Storage.PersistentVolumeClaim; pvc != nil && pvc.Size == nil {
@@ -64,4 +77,26 @@ func (d Duration) Or(other Duration) Duration {
 		return other
 	}
 	return d
+}
+
+// WithDefaults is the intake with everything that was left out, except for categories.
+func (s *IntakeSpec) WithDefaults() IntakeSpec {
+	in := *s.DeepCopy()
+	if in.DirectMessages == nil {
+		in.DirectMessages = new(true)
+	}
+	if in.RateLimit == nil {
+		in.RateLimit = &IntakeLimit{Requests: DefaultIntakeRequests, Window: DefaultIntakeWindow}
+	}
+	setDefault(&in.MinLength, DefaultMinLength)
+	setDefault(&in.MaxLength, DefaultMaxLength)
+	return in
+}
+
+// WithDefaults is the retention with everything that was left out.
+func (r RetentionSpec) WithDefaults() RetentionSpec {
+	setDefault(&r.Tickets, DefaultTicketRetention)
+	setDefault(&r.Events, DefaultEventRetention)
+	setDefault(&r.People, DefaultPeopleRetention)
+	return r
 }

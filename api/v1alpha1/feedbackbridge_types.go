@@ -52,6 +52,8 @@ type FeedbackBridgeList struct {
 type Duration string
 
 // FeedbackBridgeSpec is what a bridge should be.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.runtime) || !has(self.runtime.replicas) || self.runtime.replicas < 2 || (has(self.storage) && has(self.storage.postgres))",message="runtime.replicas of more than 1 needs storage.postgres: a standby cannot go on from a volume that another pod holds"
 type FeedbackBridgeSpec struct {
 	// suspend stops the bot and keeps everything else; feedback waits at the site until it is false again.
 	// +optional
@@ -68,6 +70,10 @@ type FeedbackBridgeSpec struct {
 	// telegram is the chat that tickets are posted to.
 	// +required
 	Telegram TelegramSpec `json:"telegram,omitzero"`
+
+	// intake is how the bot takes feedback in direct messages.
+	// +optional
+	Intake IntakeSpec `json:"intake,omitzero"`
 
 	// storage is where the bot keeps tickets, results and updates that are not finished; a persistentVolumeClaim of 1Gi
 	// unless given.
@@ -309,6 +315,18 @@ type TelegramSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^-?[1-9][0-9]{0,17}$')",message="chatID must be the chat's numeric id in quotes, such as \"-1001234567890\"; those of groups and channels are negative"
 	ChatID string `json:"chatID,omitempty"`
 
+	// topics is how a group with topics is used: None posts to the general topic, PerCategory makes a topic for each
+	// category, PerTicket one for each ticket, closed with it. None unless given. The bot needs the right to manage topics.
+	// +optional
+	Topics TopicMode `json:"topics,omitempty"`
+
+	// routes are where tickets of some categories go instead.
+	// +optional
+	// +listType=map
+	// +listMapKey=category
+	// +kubebuilder:validation:MaxItems=50
+	Routes []TelegramRoute `json:"routes,omitempty"`
+
 	// apiURL is the Bot API server.
 	// +optional
 	// +kubebuilder:default="https://api.telegram.org"
@@ -325,12 +343,12 @@ type TelegramSpec struct {
 	// +kubebuilder:default={}
 	Limits TelegramLimits `json:"limits,omitzero"`
 
-	// language is the language of posts in the chat.
+	// language is the language of posts in the chat, and of answers to people whose own is not among these.
 	// +optional
 	// +kubebuilder:default=ru
 	Language Language `json:"language,omitempty"`
 
-	// timeZone is the IANA time zone of dates in posts.
+	// timeZone is the IANA time zone of dates.
 	// +optional
 	// +kubebuilder:default="Europe/Moscow"
 	// +kubebuilder:validation:MinLength=1

@@ -11,7 +11,7 @@ type FeedbackBridgeStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// conditions are Ready, Reconciling, Stalled, WorkloadAvailable, SiteConnected, TelegramReachable, CredentialsReady
-	// and, only while it is True, RotationOverdue.
+	// and, only while they are True, RotationOverdue and StorageTrouble.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -179,6 +179,11 @@ type TelegramStatus struct {
 	// chatTitle is the title of the chat.
 	// +optional
 	ChatTitle string `json:"chatTitle,omitempty"`
+
+	// effectiveChatID is the supergroup that the group of spec.telegram.chatID has become, and that posts go to; absent where
+	// that is the chat itself.
+	// +optional
+	EffectiveChatID string `json:"effectiveChatID,omitempty"`
 
 	// lastError is why Telegram was last out of reach or refused something.
 	// +optional

@@ -26,12 +26,16 @@ func (b *FeedbackBridge) Validate() error {
 		validateOneOf("spec.site.tokenIn", s.Site.TokenIn, TokenInQuery, TokenInHeader),
 		validateOneOf("spec.telegram.language", s.Telegram.Language, LanguageRussian, LanguageEnglish),
 		validateOneOf("spec.runtime.logLevel", s.Runtime.LogLevel, "debug", "info", "warn", "error"),
-		validateChatID(s.Telegram.ChatID),
+		validateChatID("spec.telegram.chatID", s.Telegram.ChatID),
 		validateTimeZone(s.Telegram.TimeZone),
 		validateRange("spec.site.pingInterval", s.Site.PingInterval, time.Second, 5*time.Minute),
 		validateRange("spec.credentials.hmac.messageTTL", s.Credentials.HMAC.MessageTTL, 5*time.Second, time.Hour),
 		validateLimit("spec.telegram.limits.perChat", s.Telegram.Limits.PerChat),
 		validateLimit("spec.telegram.limits.overall", s.Telegram.Limits.Overall),
+		validateRoutes(s.Telegram.Routes),
+		validateOneOf("spec.telegram.topics", s.Telegram.Topics, "", TopicsNone, TopicsPerCategory, TopicsPerTicket),
+		s.Intake.validate(),
+		s.Storage.validate(),
 	)
 }
 
@@ -77,9 +81,9 @@ func validateOneOf[T ~string](field string, value T, allowed ...T) error {
 	return fmt.Errorf("%s: %q is not one of %s", field, string(value), strings.Join(names, ", "))
 }
 
-func validateChatID(id string) error {
+func validateChatID(field, id string) error {
 	if !chatIDPattern.MatchString(id) {
-		return errors.New(`spec.telegram.chatID: write the chat's numeric id in quotes, such as "-1001234567890"`)
+		return errors.New(field + `: write the chat's numeric id in quotes, such as "-1001234567890"`)
 	}
 	return nil
 }
@@ -107,4 +111,74 @@ func validateLimit(field string, l RateLimit) error {
 		return fmt.Errorf("%s.messages: must be 0 (no limit) or more", field)
 	}
 	return validateRange(field+".window", l.Window, 100*time.Millisecond, time.Hour)
+}
+
+func validateRoutes(routes []TelegramRoute) error {
+	var errs []error
+	seen := map[string]bool{}
+	for i, r := range routes {
+		field := fmt.Sprintf("spec.telegram.routes[%d]", i)
+		switch {
+		case r.Category == "":
+			errs = append(errs, fmt.Errorf("%s.category: name the category whose tickets go there", field))
+		case seen[r.Category]:
+			errs = append(errs, fmt.Errorf("%s: the category %q has a route already", field, r.Category))
+		case r.ChatID == "" && r.ThreadID == 0:
+			errs = append(errs, fmt.Errorf("%s: a route needs a chatID, a threadID or both: say where its category goes", field))
+		case r.ThreadID < 0:
+			errs = append(errs, fmt.Errorf("%s.threadID: must be more than 0", field))
+		case r.ChatID != "":
+			errs = append(errs, validateChatID(field+".chatID", r.ChatID))
+		}
+		seen[r.Category] = true
+	}
+	return errors.Join(errs...)
+}
+
+// categoryPattern admits what fits into a button's data and a hashtag.
+var categoryPattern = regexp.MustCompile(`^[a-z0-9_]{1,20}$`)
+
+func (s *IntakeSpec) validate() error {
+	in := s.WithDefaults()
+	errs := []error{validateRange("spec.intake.rateLimit.window", in.RateLimit.Window, time.Second, 720*time.Hour)}
+	if in.RateLimit.Requests < 1 {
+		errs = append(errs, errors.New("spec.intake.rateLimit.requests: must be 1 or more"))
+	}
+	if in.MinLength < 1 || in.MaxLength > 4000 || in.MinLength > in.MaxLength {
+		errs = append(errs, errors.New("spec.intake: minLength must be at least 1, maxLength at most 4000, and minLength not more than maxLength"))
+	}
+	seen := map[string]bool{}
+	for i, c := range in.Categories {
+		field := fmt.Sprintf("spec.intake.categories[%d]", i)
+		if !categoryPattern.MatchString(c.Name) {
+			errs = append(errs, fmt.Errorf("%s.name: must be at most 20 of a-z, 0-9 and '_': what people read goes into titles", field))
+		}
+		if seen[c.Name] {
+			errs = append(errs, fmt.Errorf("%s: the category %q is there already", field, c.Name))
+		}
+		seen[c.Name] = true
+		for language := range c.Titles {
+			errs = append(errs, validateOneOf(field+".titles", Language(language), LanguageRussian, LanguageEnglish))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *StorageSpec) validate() error {
+	places := 0
+	for _, given := range []bool{s.PersistentVolumeClaim != nil, s.Postgres != nil, s.Ephemeral != nil} {
+		if given {
+			places++
+		}
+	}
+	var one error
+	if places > 1 {
+		one = errors.New("spec.storage: takes one of persistentVolumeClaim, postgres and ephemeral: remove the others")
+	}
+	const day, decade = 24 * time.Hour, 87600 * time.Hour
+	r := s.Retention.WithDefaults()
+	return errors.Join(one,
+		validateRange("spec.storage.retention.tickets", r.Tickets, day, decade),
+		validateRange("spec.storage.retention.events", r.Events, time.Hour, decade),
+		validateRange("spec.storage.retention.people", r.People, day, decade))
 }

@@ -17,11 +17,22 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
+// Pace is how soon a bot that fell silent is found out, against how often a live one writes to the API server.
+type Pace struct {
+	// Duration is how long a bot that stopped renewing is still taken for the active one.
+	Duration time.Duration
+	// Renew is how often a bot renews its lease, Retry how often it tries again, and how often one that waits looks.
+	Renew, Retry time.Duration
+}
+
+var (
+	// Calm is for a bot that nobody stands by for: its pod has to be made anew, which takes longer.
+	Calm = Pace{Duration: 30 * time.Second, Renew: 10 * time.Second, Retry: 2 * time.Second}
+	// Brisk is for a bot that another may stand by for.
+	Brisk = Pace{Duration: 10 * time.Second, Renew: 3 * time.Second, Retry: time.Second}
+)
+
 const (
-	// leaseDuration is how long a bot that stopped renewing is still taken for the active one.
-	leaseDuration = 30 * time.Second
-	renewInterval = 10 * time.Second
-	retryInterval = 2 * time.Second
 	// changeInterval is how soon after a write a changed state is written: one that flaps must not flood the API server.
 	changeInterval = time.Second
 	// countersInterval is how often counters that changed are written when no state did.
@@ -37,6 +48,7 @@ var ErrLeaseLost = errors.New("another bot holds the lease now")
 type Lease struct {
 	client   *leaseClient
 	identity string
+	pace     Pace
 	tracker  *Tracker
 	now      func() time.Time
 	log      *slog.Logger
@@ -53,6 +65,8 @@ type LeaseName struct {
 	Identity string
 	// ServiceAccount is the directory with the pod's token and the API server's certificate, such as ServiceAccountDir.
 	ServiceAccount string
+	// Pace is Calm or Brisk.
+	Pace Pace
 }
 
 // NewLease is the Lease of a bot in a pod.
@@ -61,7 +75,9 @@ func NewLease(of LeaseName, tracker *Tracker, now func() time.Time, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	return &Lease{client: client, identity: of.Identity, tracker: tracker, now: now, log: log}, nil
+	// A call that hangs must leave time for another one before the lease runs out.
+	client.http.Timeout = min(apiTimeout, of.Pace.Duration*2/5)
+	return &Lease{client: client, identity: of.Identity, pace: of.Pace, tracker: tracker, now: now, log: log}, nil
 }
 
 // Acquire waits until the lease is this bot's. A holder is given up when its lease did not change for its duration by
@@ -72,6 +88,7 @@ func (l *Lease) Acquire(ctx context.Context) error {
 		lease, err := l.client.get(ctx)
 		if err == nil {
 			if seen.free(lease, l.identity, l.now()) {
+				l.tracker.inherit(lease.Annotations[v1alpha1.AnnotationReport])
 				if err = l.write(ctx, lease); err == nil {
 					return nil
 				}
@@ -83,7 +100,7 @@ func (l *Lease) Acquire(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(retryInterval):
+		case <-time.After(l.pace.Retry):
 		}
 	}
 }
@@ -103,7 +120,7 @@ func (o *observation) free(lease *coordinationv1.Lease, identity string, now tim
 	if lease.ResourceVersion != o.version {
 		o.version, o.at = lease.ResourceVersion, now
 	}
-	duration := leaseDuration
+	duration := Calm.Duration
 	if s := lease.Spec.LeaseDurationSeconds; s != nil {
 		duration = time.Duration(*s) * time.Second
 	}
@@ -113,7 +130,7 @@ func (o *observation) free(lease *coordinationv1.Lease, identity string, now tim
 // Keep renews an acquired lease and writes the report until ctx ends; then it releases the lease, if it can: otherwise the
 // lease runs out. While the API server cannot be reached the bot works on. ErrLeaseLost ends it.
 func (l *Lease) Keep(ctx context.Context) error {
-	renew := time.NewTimer(renewInterval)
+	renew := time.NewTimer(l.pace.Renew)
 	defer renew.Stop()
 	changed := l.tracker.Changed() // nil for a changeInterval after each write
 	rest := time.NewTimer(changeInterval)
@@ -131,13 +148,13 @@ func (l *Lease) Keep(ctx context.Context) error {
 		case <-changed:
 		case <-renew.C:
 		}
-		interval := renewInterval
+		interval := l.pace.Renew
 		switch err := l.renew(ctx); {
 		case errors.Is(err, ErrLeaseLost):
 			return err
 		case err != nil && ctx.Err() == nil:
 			l.log.Warn("renew the lease", "error", err)
-			interval = retryInterval
+			interval = l.pace.Retry
 		}
 		renew.Reset(interval)
 		changed = nil
@@ -170,7 +187,7 @@ func (l *Lease) write(ctx context.Context, seen *coordinationv1.Lease) error {
 	patch := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{ResourceVersion: seen.ResourceVersion}}
 	patch.Spec = coordinationv1.LeaseSpec{
 		HolderIdentity:       &l.identity,
-		LeaseDurationSeconds: new(int32(leaseDuration / time.Second)),
+		LeaseDurationSeconds: new(int32(l.pace.Duration.Seconds())),
 		RenewTime:            new(metav1.NewMicroTime(now)),
 	}
 	if holder := seen.Spec.HolderIdentity; holder == nil || *holder != l.identity {
@@ -211,7 +228,8 @@ func reportDue(written, report v1alpha1.BotReport, since time.Duration) bool {
 }
 
 // states is a report without its counters. The key that the site signs with is among these: a site with several workers
-// may take turns; the first use of a key is a state. So is when a token was accepted: sites end connections that are old.
+// may take turns; the first use of a key is a state. So is when a token was accepted: sites end connections that are old. Of
+// a store's trouble, the words may change with every try.
 func states(r v1alpha1.BotReport) v1alpha1.BotReport {
 	r.Tickets, r.FramesRefused, r.Reconnects, r.SiteKeyID, r.JWTAcceptedAt = v1alpha1.TicketsStatus{}, nil, 0, "", nil
 	r.HMACKeysUsed = slices.Clone(r.HMACKeysUsed)
@@ -220,6 +238,9 @@ func states(r v1alpha1.BotReport) v1alpha1.BotReport {
 	}
 	if r.Refusing != nil {
 		r.Refusing = &v1alpha1.RefusalReport{Since: r.Refusing.Since}
+	}
+	if r.Storage != nil {
+		r.Storage = &v1alpha1.StorageReport{Reason: r.Storage.Reason, Since: r.Storage.Since}
 	}
 	return r
 }

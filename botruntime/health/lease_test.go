@@ -107,7 +107,7 @@ func newLease(t *testing.T, s *leaseServer, identity string) (*Lease, *Tracker) 
 	tracker := NewTracker("v1", time.Now, func() v1alpha1.TicketsStatus { return v1alpha1.TicketsStatus{} })
 	return &Lease{
 		client:   &leaseClient{url: "https://api/lease", tokenFile: token, http: &http.Client{Transport: s}},
-		identity: identity, tracker: tracker, now: time.Now, log: slog.New(slog.DiscardHandler),
+		identity: identity, pace: Calm, tracker: tracker, now: time.Now, log: slog.New(slog.DiscardHandler),
 	}, tracker
 }
 
@@ -248,7 +248,7 @@ func TestTheBotWorksOnWhileTheAPIServerIsAway(t *testing.T) {
 		s.see(func(s *leaseServer) { s.down = true })
 		time.Sleep(10 * time.Minute)
 		s.see(func(s *leaseServer) { s.down, s.patches = false, 0 })
-		time.Sleep(renewInterval)
+		time.Sleep(Calm.Renew)
 		s.see(func(s *leaseServer) {
 			if s.patches == 0 {
 				t.Error("the lease is not renewed after the API server came back")
@@ -292,7 +292,7 @@ func TestALeaseThatWasMadeAnewGetsTheReport(t *testing.T) {
 		l, _ := newLease(t, s, "pod-a")
 		stop := keep(t, l)
 		s.by(func(l *coordinationv1.Lease) { l.Annotations, l.Spec = nil, coordinationv1.LeaseSpec{} })
-		time.Sleep(renewInterval)
+		time.Sleep(Calm.Renew)
 		synctest.Wait()
 		s.see(func(s *leaseServer) {
 			if s.reports != 2 || s.lease.Spec.HolderIdentity == nil || *s.lease.Spec.HolderIdentity != "pod-a" {
@@ -311,7 +311,7 @@ func TestSomebodyElsesWriteIsNotALoss(t *testing.T) {
 		l, _ := newLease(t, s, "pod-a")
 		stop := keep(t, l)
 		s.by(func(l *coordinationv1.Lease) { l.Labels = map[string]string{"operator": "was here"} })
-		time.Sleep(renewInterval)
+		time.Sleep(Calm.Renew)
 		synctest.Wait()
 		s.see(func(s *leaseServer) {
 			if s.patches != 2 || s.lease.Labels["operator"] == "" {

@@ -26,19 +26,32 @@ const (
 	testTimeout = 90 * time.Second
 	// maxRequest and maxAnswer bound what is read of a call.
 	maxRequest = 16 << 10
-	maxAnswer  = 1 << 20
+	maxAnswer  = 4 << 20
+	// callTimeout bounds the wait for what a call by name gives.
+	callTimeout = 30 * time.Second
 )
 
 // request is what a caller writes, as JSON, before it closes its side. Nothing at all asks for an Answer.
 type request struct {
 	// Test asks for a test message.
 	Test *TestRequest `json:"test,omitempty"`
+	// Call names one of Calls.Named, which Arguments are for.
+	Call      string          `json:"call,omitempty"`
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+}
+
+// callReply is what a call by name gives: a result or an error. A bot that knows no such calls gives neither.
+type callReply struct {
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  string          `json:"error,omitempty"`
 }
 
 // Answer is what a probe is told.
 type Answer struct {
 	// Stuck says why the bot makes no progress; empty when it does.
 	Stuck string `json:"stuck,omitempty"`
+	// Standby is whether it waits until the active bot gives way.
+	Standby bool `json:"standby,omitempty"`
 	// Report is the bot's report.
 	Report v1alpha1.BotReport `json:"report"`
 }
@@ -66,6 +79,10 @@ type Calls struct {
 	Alive func(context.Context) error
 	// Test posts a test message.
 	Test func(context.Context, TestRequest) TestResult
+	// Standby is whether the bot waits until the active one gives way; nil for never.
+	Standby func() bool
+	// Named are what Call asks for, by name. They read their arguments, and return what is written as JSON.
+	Named map[string]func(ctx context.Context, arguments json.RawMessage) (any, error)
 }
 
 // Serve answers calls on a unix socket in the state directory until ctx ends.
@@ -113,9 +130,12 @@ func answer(ctx context.Context, conn net.Conn, tracker *Tracker, calls Calls) (
 		return fmt.Errorf("read the request: %w", err)
 	}
 	var reply any
-	if r.Test != nil {
+	switch {
+	case r.Test != nil:
 		reply = test(ctx, calls, *r.Test)
-	} else {
+	case r.Call != "":
+		reply = named(ctx, calls, r)
+	default:
 		reply = probe(ctx, tracker, calls)
 	}
 	if err := conn.SetDeadline(time.Now().Add(socketTimeout)); err != nil {
@@ -131,7 +151,26 @@ func probe(ctx context.Context, tracker *Tracker, calls Calls) Answer {
 	if err := calls.Alive(ctx); err != nil {
 		a.Stuck = err.Error()
 	}
+	a.Standby = calls.Standby != nil && calls.Standby()
 	return a
+}
+
+func named(ctx context.Context, calls Calls, r request) callReply {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	call, ok := calls.Named[r.Call]
+	if !ok {
+		return callReply{Error: "this bot knows no call " + r.Call}
+	}
+	result, err := call(ctx, r.Arguments)
+	if err != nil {
+		return callReply{Error: err.Error()}
+	}
+	text, err := json.Marshal(result)
+	if err != nil {
+		return callReply{Error: fmt.Sprintf("encode the result: %v", err)}
+	}
+	return callReply{Result: text}
 }
 
 func test(ctx context.Context, calls Calls, r TestRequest) TestResult {
@@ -153,13 +192,36 @@ func SendTest(ctx context.Context, stateDir string, r TestRequest) (result TestR
 	return result, err
 }
 
+// ErrNoBot means that no bot answers for a state directory.
+var ErrNoBot = errors.New("no bot answers for this state directory")
+
+// Call has the bot that works in a state directory do what a name stands for, and reads the result. ErrNoBot is about
+// reaching it; other errors are its own.
+func Call(ctx context.Context, stateDir, name string, arguments, result any) error {
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		return fmt.Errorf("encode the arguments: %w", err)
+	}
+	var reply callReply
+	if err := call(ctx, stateDir, &request{Call: name, Arguments: text}, callTimeout+socketTimeout, &reply); err != nil {
+		return err
+	}
+	switch {
+	case reply.Error != "":
+		return errors.New(reply.Error)
+	case reply.Result == nil:
+		return errors.New("the bot that runs here is of another version than this command, and does not know it")
+	}
+	return json.Unmarshal(reply.Result, result)
+}
+
 // call writes a request, if there is one, and reads the reply.
 func call(ctx context.Context, stateDir string, r *request, timeout time.Duration, reply any) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(stateDir, socketName))
 	if err != nil {
-		return fmt.Errorf("no bot answers for this state directory: %w", err)
+		return fmt.Errorf("%w: %w", ErrNoBot, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })

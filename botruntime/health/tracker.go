@@ -5,8 +5,10 @@
 package health
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,11 +28,12 @@ type Tracker struct {
 	refusing atomic.Bool            // whether report.Refusing is there
 
 	mu     sync.Mutex
-	report v1alpha1.BotReport // without Tickets and HMACKeysUsed
+	report v1alpha1.BotReport // without HMACKeysUsed, and with Tickets only while they are another bot's
 	uses   map[string]*keyUse // of HMACKeyIDs, by id
 }
 
-// NewTracker starts a report; tickets is asked for the counters whenever the report is read.
+// NewTracker starts a report; tickets is asked for the counters whenever the report is read. Where it is nil, they are those
+// that the bot before reported, until CountBy.
 func NewTracker(version string, now func() time.Time, tickets func() v1alpha1.TicketsStatus) *Tracker {
 	started := metav1.NewTime(now())
 	return &Tracker{
@@ -50,11 +53,19 @@ func (t *Tracker) Changed() <-chan struct{} { return t.changed }
 
 // Report returns a copy of the report as it is now.
 func (t *Tracker) Report() v1alpha1.BotReport {
-	tickets := t.tickets()
+	t.mu.Lock()
+	count := t.tickets
+	t.mu.Unlock()
+	var tickets v1alpha1.TicketsStatus
+	if count != nil {
+		tickets = count() // not under the lock: it has locks of its own
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.report
-	r.Tickets = tickets
+	if count != nil {
+		r.Tickets = tickets
+	}
 	r.FramesRefused = maps.Clone(r.FramesRefused)
 	r.HMACKeyIDs = slices.Clone(r.HMACKeyIDs)
 	r.HMACKeysUsed = t.keysUsed()
@@ -62,6 +73,25 @@ func (t *Tracker) Report() v1alpha1.BotReport {
 		r.Refusing = new(*r.Refusing)
 	}
 	return r
+}
+
+// CountBy says who is asked for the counters from now on.
+func (t *Tracker) CountBy(tickets func() v1alpha1.TicketsStatus) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tickets = tickets
+}
+
+// inherit takes over the counters of the bot before: until its own store is open, this bot knows no others, and counters
+// that begin anew look like a burst when they are back.
+func (t *Tracker) inherit(report string) {
+	var former v1alpha1.BotReport
+	if json.Unmarshal([]byte(report), &former) != nil {
+		return // there was none, or it is of another version
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.report.Tickets = former.Tickets
 }
 
 // Site says how the bot stands with the site; reason is one of the Reason constants, message says what to do.
@@ -79,6 +109,29 @@ func (t *Tracker) Bot(username, chatTitle string) {
 	t.change(func(r *v1alpha1.BotReport) bool {
 		renamed := set(&r.BotUsername, username)
 		return set(&r.ChatTitle, chatTitle) || renamed
+	})
+}
+
+// Chat says which supergroup the chat has become; empty where it is the chat of the spec.
+func (t *Tracker) Chat(effectiveID string) {
+	t.change(func(r *v1alpha1.BotReport) bool { return set(&r.EffectiveChatID, effectiveID) })
+}
+
+// Storage says what is wrong with the store; an empty reason means nothing. The message may be a database's, of several lines.
+func (t *Tracker) Storage(reason, message string) {
+	message = strings.Join(strings.Fields(message), " ")
+	t.change(func(r *v1alpha1.BotReport) bool {
+		was := r.Storage
+		switch {
+		case reason == "":
+			r.Storage = nil
+			return was != nil
+		case was != nil && was.Reason == reason:
+			r.Storage = &v1alpha1.StorageReport{Reason: reason, Message: message, Since: was.Since}
+			return false
+		}
+		r.Storage = &v1alpha1.StorageReport{Reason: reason, Message: message, Since: metav1.NewTime(t.now())}
+		return true
 	})
 }
 

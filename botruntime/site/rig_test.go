@@ -82,7 +82,8 @@ func newRig(t *testing.T, configure func(*simsite.Config, *Config)) *rig {
 			return listener.dial()
 		}
 	}
-	inner, err := store.Open(t.Context(), t.TempDir(), store.Options{ChatID: testChat})
+	inner, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(),
+		Route: func(string) (chatID, threadID int64) { return testChat, 0 }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,61 +52,73 @@ type TicketInfo struct {
 	ReceivedAt time.Time     `json:"receivedAt"`
 	// SettledAt is when Telegram took or refused it; zero while it is pending.
 	SettledAt time.Time `json:"settledAt,omitzero"`
-	// ChatID and MessageID are those of the post.
+	// ChatID is the chat that it is posted in, or will be; MessageID is its post.
 	ChatID    int64 `json:"chatID,omitempty"`
 	MessageID int64 `json:"messageID,omitempty"`
 	// Failure is why Telegram refused it.
 	Failure string `json:"failure,omitempty"`
 }
 
+// ListTickets reads tickets.
+func (s *Store) ListTickets(ctx context.Context, filter Filter) (TicketList, error) {
+	return listTickets(ctx, s.engine.reads(), s.engine.rebind, filter)
+}
+
 // ListTickets reads tickets from the store in a directory. It writes nothing and takes no lock, so it may be used while a
 // bot works there.
 func ListTickets(ctx context.Context, dir string, filter Filter) (list TicketList, err error) {
-	path := filepath.Join(dir, fileName)
-	if _, err := os.Stat(path); err != nil {
-		return list, fmt.Errorf("no store is there: %w", err)
-	}
-	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path,
-		RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"query_only(1)", "busy_timeout(5000)", "cache_size(-512)"}}.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
+	db, err := openBeside(dir, "mode", "ro", "_pragma", "query_only(1)")
 	if err != nil {
-		return list, fmt.Errorf("open %s: %w", fileName, err)
+		return list, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	return listTickets(ctx, db, func(query string) string { return query }, filter)
+}
+
+// openBeside opens the database in a directory without a lock, beside the bot that may work there.
+func openBeside(dir string, options ...string) (*sql.DB, error) {
+	path := filepath.Join(dir, fileName)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("no store is there: %w", err)
+	}
+	query := url.Values{"_pragma": {"busy_timeout(5000)", "cache_size(-512)"}}
+	for i := 0; i+1 < len(options); i += 2 {
+		query.Add(options[i], options[i+1])
+	}
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
-		return list, fmt.Errorf("begin to read %s: %w", fileName, err)
+		return nil, fmt.Errorf("open %s: %w", fileName, err)
+	}
+	return db, nil
+}
+
+func listTickets(ctx context.Context, db *sql.DB, rebind func(string) string, filter Filter) (list TicketList, err error) {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
+	if err != nil {
+		return list, fmt.Errorf("begin to read: %w", err)
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
 	const from = ` FROM tickets WHERE ? IN ('', state)`
-	if err := tx.QueryRowContext(ctx, `SELECT count(*)`+from, filter.State).Scan(&list.Total); err != nil {
+	state := string(filter.State)
+	if err := tx.QueryRowContext(ctx, rebind(`SELECT count(*)`+from), state).Scan(&list.Total); err != nil {
 		return list, fmt.Errorf("count tickets: %w", err)
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT name, coalesce(feedback_id, 0), state, status,
-		coalesce(data ->> 'category', ''), received_at, coalesce(settled_at, 0), coalesce(chat_id, 0),
-		coalesce(message_id, 0), failure`+from+` ORDER BY id DESC LIMIT ?`, filter.State, filter.Limit)
+	rows, err := tx.QueryContext(ctx, rebind(`SELECT name, feedback_id, state, status, category, received_at, settled_at, chat_id,
+		message_id, failure`+from+` ORDER BY id DESC LIMIT ?`), state, filter.Limit)
+	list.Tickets, err = collect(rows, err, scanTicketInfo)
 	if err != nil {
 		return list, fmt.Errorf("list tickets: %w", err)
 	}
-	list.Tickets, err = scanTickets(rows)
-	return list, err
+	if list.Tickets == nil {
+		list.Tickets = []TicketInfo{} // in JSON, a list
+	}
+	return list, nil
 }
 
-func scanTickets(rows *sql.Rows) (tickets []TicketInfo, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	tickets = []TicketInfo{}
-	for rows.Next() {
-		var t TicketInfo
-		var received, settled int64
-		if err := rows.Scan(&t.ID, &t.FeedbackID, &t.State, &t.Status, &t.Category, &received, &settled, &t.ChatID,
-			&t.MessageID, &t.Failure); err != nil {
-			return nil, fmt.Errorf("read a ticket: %w", err)
-		}
-		t.ReceivedAt = fromMillis(received)
-		if settled != 0 {
-			t.SettledAt = fromMillis(settled)
-		}
-		tickets = append(tickets, t)
-	}
-	return tickets, rows.Err()
+func scanTicketInfo(row scanner) (t TicketInfo, err error) {
+	var received, settled int64
+	err = row.Scan(&t.ID, &t.FeedbackID, &t.State, &t.Status, &t.Category, &received, &settled, &t.ChatID, &t.MessageID, &t.Failure)
+	t.ReceivedAt, t.SettledAt = fromMillis(received), fromStamp(settled)
+	return t, err
 }

@@ -19,9 +19,9 @@ import (
 )
 
 // withTickets is a store with a posted ticket (1), one that Telegram refused (2), and two that wait (3, 4).
-func withTickets(t *testing.T, dir string) *Store {
+func withTickets(t *testing.T, l *lab) *Store {
 	t.Helper()
-	s := open(t, dir)
+	s := l.open()
 	admit(t, s, request("a", 1), request("b", 2), request("c", 3), request("d", 4))
 	job := advance(t, s, group, nil, true)
 	job = advance(t, s, group, sent(job, 71), true)
@@ -30,45 +30,50 @@ func withTickets(t *testing.T, dir string) *Store {
 }
 
 func TestTicketsAreListedWithoutWhatPeopleWrote(t *testing.T) {
-	dir := t.TempDir()
-	s := withTickets(t, dir)
-	defer mustClose(t, s)
-	posted := TicketInfo{ID: "ticket_site_1", FeedbackID: 1, State: StatePosted, Status: ticket.StatusNew, Category: "bug",
-		ReceivedAt: epoch, SettledAt: epoch.Add(time.Second), ChatID: group, MessageID: 71}
-	failed := TicketInfo{ID: "ticket_site_2", FeedbackID: 2, State: StateFailed, Status: ticket.StatusNew, Category: "bug",
-		ReceivedAt: epoch, SettledAt: epoch.Add(2 * time.Second), ChatID: group, Failure: "message is too long"}
-	third := TicketInfo{ID: "ticket_site_3", FeedbackID: 3, State: StatePending, Status: ticket.StatusNew, Category: "bug", ReceivedAt: epoch}
-	fourth := third
-	fourth.ID, fourth.FeedbackID = "ticket_site_4", 4
-	for name, c := range map[string]struct {
-		filter Filter
-		want   TicketList
-	}{
-		"all, the newest first": {Filter{Limit: 20}, TicketList{[]TicketInfo{fourth, third, failed, posted}, 4}},
-		"a part of them":        {Filter{Limit: 1}, TicketList{[]TicketInfo{fourth}, 4}},
-		"those that wait":       {Filter{State: StatePending, Limit: 20}, TicketList{[]TicketInfo{fourth, third}, 2}},
-		"those refused":         {Filter{State: StateFailed, Limit: 20}, TicketList{[]TicketInfo{failed}, 1}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := ListTickets(t.Context(), dir, c.filter)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
+	each(t, func(t *testing.T, l *lab) {
+		s := withTickets(t, l)
+		posted := TicketInfo{ID: "ticket_site_1", FeedbackID: 1, State: StatePosted, Status: ticket.StatusNew, Category: "bug",
+			ReceivedAt: epoch, SettledAt: epoch.Add(time.Second), ChatID: group, MessageID: 71}
+		failed := TicketInfo{ID: "ticket_site_2", FeedbackID: 2, State: StateFailed, Status: ticket.StatusNew, Category: "bug",
+			ReceivedAt: epoch, SettledAt: epoch.Add(2 * time.Second), ChatID: group, Failure: "message is too long"}
+		third := TicketInfo{ID: "ticket_site_3", FeedbackID: 3, State: StatePending, Status: ticket.StatusNew, Category: "bug", ReceivedAt: epoch,
+			ChatID: group}
+		fourth := third
+		fourth.ID, fourth.FeedbackID = "ticket_site_4", 4
+		for name, c := range map[string]struct {
+			filter Filter
+			want   TicketList
+		}{
+			"all, the newest first": {Filter{Limit: 20}, TicketList{[]TicketInfo{fourth, third, failed, posted}, 4}},
+			"a part of them":        {Filter{Limit: 1}, TicketList{[]TicketInfo{fourth}, 4}},
+			"those that wait":       {Filter{State: StatePending, Limit: 20}, TicketList{[]TicketInfo{fourth, third}, 2}},
+			"those refused":         {Filter{State: StateFailed, Limit: 20}, TicketList{[]TicketInfo{failed}, 1}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				got, err := s.ListTickets(t.Context(), c.filter)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Error(diff)
+				}
+				if l.opts.Dir == "" {
+					return
+				}
+				if got, err = ListTickets(t.Context(), l.opts.Dir, c.filter); err != nil || !cmp.Equal(c.want, got) {
+					t.Errorf("beside the bot: %v %s", err, cmp.Diff(c.want, got))
+				}
+			})
+		}
+	})
 }
 
 func TestListingLeavesTheStoreAsItIs(t *testing.T) {
 	for name, running := range map[string]bool{"while a bot works in it": true, "of a bot that stopped": false} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := withTickets(t, dir)
-			if running {
-				defer mustClose(t, s)
-			} else {
+			l := inDirectory(t)
+			dir, s := l.opts.Dir, withTickets(t, l)
+			if !running {
 				mustClose(t, s)
 			}
 			before := contents(t, dir)
@@ -113,8 +118,9 @@ func TestListingWithoutAStoreMakesNone(t *testing.T) {
 }
 
 func TestListingEndsWithItsContext(t *testing.T) {
-	dir := t.TempDir()
-	mustClose(t, withTickets(t, dir))
+	l := inDirectory(t)
+	dir := l.opts.Dir
+	mustClose(t, withTickets(t, l))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := ListTickets(ctx, dir, Filter{Limit: 1}); !errors.Is(err, context.Canceled) {

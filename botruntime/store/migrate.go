@@ -5,39 +5,44 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
+// database is a *sql.DB or a *sql.Conn.
+type database interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
 
-// migrate brings the database to the newest schema, one transaction a step. The number of steps done is kept in
-// SQLite's user_version.
-func migrate(ctx context.Context, db *sql.DB) error {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
+// migrate brings the database to the newest schema, one transaction a step.
+func migrate(ctx context.Context, db database, s schema) error {
+	steps, err := fs.Glob(s.files, "*.sql")
 	if err != nil {
 		return fmt.Errorf("list the migrations: %w", err)
 	}
+	if _, err := db.ExecContext(ctx, s.prepare); err != nil {
+		return fmt.Errorf("prepare the schema: %w", err)
+	}
 	var done int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil {
+	if err := db.QueryRowContext(ctx, s.version).Scan(&done); err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	if done > len(steps) {
 		return fmt.Errorf("the store is of version %d and this bot knows %d: run a newer bot", done, len(steps))
 	}
 	for ; done < len(steps); done++ {
-		if err := migrateStep(ctx, db, steps[done], done+1); err != nil {
+		if err := migrateStep(ctx, db, s, steps[done], done+1); err != nil {
 			return fmt.Errorf("%s: %w", steps[done], err)
 		}
 	}
 	return nil
 }
 
-func migrateStep(ctx context.Context, db *sql.DB, file string, version int) error {
-	script, err := migrations.ReadFile(file)
+func migrateStep(ctx context.Context, db database, s schema, file string, version int) error {
+	script, err := fs.ReadFile(s.files, file)
 	if err != nil {
 		return err
 	}
@@ -47,7 +52,7 @@ func migrateStep(ctx context.Context, db *sql.DB, file string, version int) erro
 	}
 	_, err = tx.ExecContext(ctx, string(script))
 	if err == nil {
-		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
+		_, err = tx.ExecContext(ctx, fmt.Sprintf(s.note, version))
 	}
 	if err != nil {
 		return errors.Join(err, tx.Rollback())

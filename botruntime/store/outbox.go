@@ -5,134 +5,244 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-
-	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
+
+// Priorities of the outbox: answers to people go before tickets, tickets before edits.
+const (
+	priorityMessage = iota
+	priorityPost
+	priorityEdit
+)
+
+var priorities = map[JobKind]int{JobMessage: priorityMessage, JobCopy: priorityMessage, JobPost: priorityPost, JobEdit: priorityEdit, JobTopic: priorityEdit}
+
+// queued is a row of the outbox.
+type queued struct {
+	seq  int64
+	kind JobKind
+	// ticket is what a post or a topic is of, and post its name once it is claimed; name is the ticket that a message
+	// belongs to.
+	ticket     int64
+	post, name string
+	place
+	messageID                          int64
+	payload                            []byte
+	fromChatID, fromMessageID, replyTo int64
+	ifRefused                          []byte
+}
+
+func (q *queued) priority() int { return priorities[q.kind] }
+
+// enqueue puts a job into the outbox, and gives it its number.
+func (s *Store) enqueue(tx *txn, q *queued) error {
+	q.seq = s.number()
+	s.memory.ahead.added(q)
+	priority := q.priority()
+	var err error
+	if q.kind == JobPost { // most of all jobs, and they have nothing else
+		_, err = tx.exec(`INSERT INTO outbox (chat_id, priority, seq, kind, ticket, thread_id, topic) VALUES (?, ?, ?, 'post', ?, ?, ?)`,
+			q.chatID, priority, q.seq, q.ticket, q.threadID, q.topic)
+	} else {
+		_, err = tx.exec(`INSERT INTO outbox (chat_id, priority, seq, kind, ticket, name, thread_id, topic, message_id, payload,
+			from_chat_id, from_message_id, reply_to, if_refused) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			q.chatID, priority, q.seq, string(q.kind), q.ticket, q.name, q.threadID, q.topic, q.messageID, q.payload,
+			q.fromChatID, q.fromMessageID, q.replyTo, q.ifRefused)
+	}
+	tx.wake.outbox = true
+	return err
+}
 
 // Advance records how the claimed job of a chat ended (done may be nil) and, if claim, claims the next one, in one
 // commit. A nil Job means that nothing waits there.
-func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim bool) (*Job, error) {
-	var job *Job
-	err := s.writer.write(ctx, func(tx *txn) (err error) {
-		job = nil
-		if done != nil {
-			if err := s.settle(tx, *done); err != nil {
-				return fmt.Errorf("record how a job ended: %w", err)
+//
+// The commit survives the end of the process at once, and that of the machine a moment later: how at most maxUnsynced
+// jobs of a chat ended may be forgotten then, and the store says of as many that they may have been sent.
+func (s *Store) Advance(ctx context.Context, chatID int64, done *Outcome, claim bool) (job *Job, err error) {
+	for {
+		unsynced := false
+		if err := s.writer.writeSoon(ctx, func(tx *txn) (err error) {
+			job, err = s.advance(tx, chatID, done, claim)
+			if unsynced = errors.Is(err, errUnsynced); unsynced {
+				err = nil // how the last one ended is not undone for that
 			}
+			return err
+		}); err != nil || !unsynced {
+			return job, err
 		}
-		if !claim {
-			return nil
+		if err := s.writer.syncer.settled(ctx); err != nil {
+			return nil, err
 		}
-		if job, err = claimNext(tx, chatID); err != nil {
-			return fmt.Errorf("claim the next job: %w", err)
-		}
-		return nil
-	})
-	return job, err
+		done = nil
+	}
 }
 
-func (s *Store) settle(tx *txn, o Outcome) error {
-	if o.Kind == Released {
-		_, err := tx.exec(`UPDATE outbox SET claimed = 0 WHERE seq = ?`, o.Seq)
+func (s *Store) advance(tx *txn, chatID int64, done *Outcome, claim bool) (*Job, error) {
+	if held, claimed := s.memory.claims[chatID]; claimed && (done == nil || done.Seq != held.seq) {
+		s.memory.ahead.forget(chatID) // the one that is claimed is the next again
+	}
+	if done != nil {
+		if err := s.settle(tx, chatID, done); err != nil {
+			return nil, fmt.Errorf("record how a job ended: %w", err)
+		}
+	}
+	if !claim {
+		return nil, nil
+	}
+	job, err := s.claim(tx, chatID)
+	if err != nil {
+		return nil, fmt.Errorf("claim the next job: %w", err)
+	}
+	return job, nil
+}
+
+// claim takes the next job of a chat, and notes that a call is begun.
+func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
+	next, err := s.next(tx, chatID)
+	if err != nil || next == nil {
+		return nil, err
+	}
+	q, job := next.queued, next.job
+	if q.topic != "" {
+		if job.ThreadID, err = thread(tx, q.place); err != nil {
+			return nil, err
+		}
+		q.threadID = job.ThreadID
+	}
+	if !job.MaybeSent {
+		_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, q.priority(), q.seq)
+	}
+	tx.afterCommit(func() { s.memory.claims[chatID] = q })
+	return &job, err
+}
+
+// settle records how a claimed job ended. One that is not claimed any more has ended before, and an edit that was
+// replaced while it was sent is gone: its replacement stays.
+func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
+	if o.Kind == Migrated && o.Seq == 0 { // nobody's job told of it
+		return s.migrateChat(tx, chatID, o.NewChatID)
+	}
+	q, claimed := s.memory.claims[chatID]
+	if !claimed || q.seq != o.Seq {
+		return nil
+	}
+	tx.afterCommit(func() {
+		if s.memory.claims[chatID].seq == q.seq {
+			delete(s.memory.claims, chatID)
+		}
+	})
+	if o.ThreadID != 0 && q.topic != "" {
+		if err := setThread(tx, q.place, o.ThreadID); err != nil {
+			return err
+		}
+		q.threadID = o.ThreadID
+	}
+	switch o.Kind {
+	case Released:
+		s.memory.ahead.forget(q.chatID)
+		_, err := s.changeJob(tx, releaseJob, &q)
+		return err
+	case Migrated:
+		if _, err := s.changeJob(tx, releaseJob, &q); err != nil {
+			return err
+		}
+		return s.migrateChat(tx, chatID, o.NewChatID)
+	}
+	ended, err := s.changeJob(tx, endJob, &q)
+	if err != nil || ended == 0 {
 		return err
 	}
-	var rowID *int64
-	var chatID int64
-	// An edit that was replaced while it was being sent is gone, and its replacement stays.
-	found, err := tx.get(`DELETE FROM outbox WHERE seq = ? RETURNING ticket, chat_id`, []any{o.Seq}, &rowID, &chatID)
-	if err != nil || !found || rowID == nil {
-		return err
+	switch q.kind {
+	case JobPost:
+		return s.settleTicket(tx, &q, o)
+	case JobMessage, JobCopy:
+		if o.Kind == Refused {
+			return s.refused(tx, &q, o)
+		}
+		return linkSent(tx, &q, o)
 	}
-	return s.settleTicket(tx, *rowID, chatID, o)
+	return nil
+}
+
+const (
+	endJob     = `DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`
+	releaseJob = `UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`
+)
+
+// changeJob changes a job where it is: it moved if its chat did since it was claimed.
+func (s *Store) changeJob(tx *txn, query string, q *queued) (rows int64, err error) {
+	rows, err = tx.change(query, q.chatID, q.priority(), q.seq)
+	if now := s.EffectiveChat(q.chatID); err == nil && rows == 0 && now != q.chatID {
+		s.memory.ahead.forget(now)
+		return tx.change(query, now, q.priority(), q.seq)
+	}
+	return rows, err
 }
 
 // settleTicket ends a ticket's wait and makes the results due that were asked for.
-func (s *Store) settleTicket(tx *txn, rowID, chatID int64, o Outcome) error {
-	state := "posted"
+func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
+	state := StatePosted
 	if o.Kind == Refused {
-		state = "failed"
+		state = StateFailed
 	}
-	if _, err := tx.exec(`UPDATE tickets SET state = ?, chat_id = ?, message_id = ?, settled_at = ?, failure = ? WHERE id = ?`,
-		state, chatID, o.MessageID, millis(o.At), o.Failure, rowID); err != nil {
+	at := millis(o.At)
+	if _, err := tx.exec(`UPDATE tickets SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, settled_at = ?, active_at = ?,
+		failure = ? WHERE id = ?`, string(state), q.chatID, q.threadID, o.MessageID, at, at, text(o.Failure), q.ticket); err != nil {
 		return err
 	}
 	// The counters first: who sees a result must not see counters from before it.
 	tx.afterCommit(func() {
 		s.count(func(c *Counts) {
 			c.Pending--
-			if o.Kind == Refused {
+			if state == StateFailed {
 				c.Failed++
 				return
 			}
 			c.Posted++
-			c.LastPosted = fromMillis(millis(o.At))
+			c.LastPosted = fromMillis(at)
 		})
 	})
-	requests, err := tx.list(`SELECT id FROM requests WHERE ticket = ? ORDER BY id`, rowID)
-	if err != nil {
-		return err
-	}
-	for _, id := range requests {
-		if err := s.makeDue(tx, id); err != nil {
+	if state == StatePosted {
+		if err := s.releaseHeld(tx, q, o.MessageID); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func claimNext(tx *txn, chatID int64) (*Job, error) {
-	var (
-		job       Job
-		name      *string
-		data      []byte
-		messageID *int64
-	)
-	found, err := tx.get(`
-		SELECT o.seq, o.chat_id, o.kind, o.message_id, o.payload, o.claimed, t.name, t.data
-		FROM outbox o LEFT JOIN tickets t ON t.id = o.ticket
-		WHERE o.chat_id = ? ORDER BY o.priority, o.seq LIMIT 1`,
-		[]any{chatID}, &job.Seq, &job.ChatID, &job.Kind, &messageID, &job.Payload, &job.MaybeSent, &name, &data)
-	if err != nil || !found {
-		return nil, err
-	}
-	if messageID != nil {
-		job.MessageID = *messageID
-	}
-	if name != nil {
-		if job.Ticket, err = decodeTicket(*name, data); err != nil {
-			return nil, err
+	for _, id := range o.MoreMessages {
+		if err := link(tx, q.chatID, id, q.post, 0, 0, at); err != nil {
+			return err
 		}
 	}
-	_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE seq = ?`, job.Seq)
-	return &job, err
+	return s.answerAll(tx, q, Result{TicketID: q.post, MessageID: o.MessageID, SentAt: fromMillis(at), Failure: whyFailed(state, text(o.Failure))})
+}
+
+// refused records that a message will never arrive: at somebody who blocked the bot, perhaps. What was to follow from
+// that follows.
+func (s *Store) refused(tx *txn, q *queued, o *Outcome) error {
+	if o.Unreachable {
+		if _, err := tx.exec(`UPDATE persons SET blocked = 1 WHERE id = ?`, q.chatID); err != nil {
+			return err
+		}
+	}
+	if len(q.ifRefused) == 0 {
+		return nil
+	}
+	var then Outgoing
+	if err := json.Unmarshal(q.ifRefused, &then); err != nil {
+		return fmt.Errorf("decode the message that follows from a refusal: %w", err)
+	}
+	return s.send(tx, &then)
 }
 
 // WaitingChats returns the chats that jobs wait for.
 func (s *Store) WaitingChats(ctx context.Context) ([]int64, error) {
-	chats, err := list[int64](ctx, s.reads, `SELECT DISTINCT chat_id FROM outbox`)
+	// From one chat to the next, rather than over all jobs.
+	rows, err := s.query(ctx, `WITH RECURSIVE waiting (id) AS (SELECT min(chat_id) FROM outbox
+		UNION ALL SELECT (SELECT min(chat_id) FROM outbox WHERE chat_id > waiting.id) FROM waiting WHERE id IS NOT NULL)
+		SELECT id FROM waiting WHERE id <> 0`)
+	chats, err := collect(rows, err, scanOne[int64])
 	if err != nil {
 		return nil, fmt.Errorf("list the chats that jobs wait for: %w", err)
 	}
 	return chats, nil
-}
-
-// Ticket returns a ticket by its name, or ErrNotFound.
-func (s *Store) Ticket(ctx context.Context, name string) (ticket.Ticket, error) {
-	data, err := list[[]byte](ctx, s.reads, `SELECT data FROM tickets WHERE name = ?`, name)
-	if err != nil {
-		return ticket.Ticket{}, fmt.Errorf("read a ticket: %w", err)
-	}
-	if len(data) == 0 {
-		return ticket.Ticket{}, ErrNotFound
-	}
-	return decodeTicket(name, data[0])
-}
-
-func decodeTicket(name string, data []byte) (ticket.Ticket, error) {
-	t := ticket.Ticket{ID: name}
-	if err := json.Unmarshal(data, &t); err != nil {
-		return ticket.Ticket{}, fmt.Errorf("decode ticket %s: %w", name, err)
-	}
-	return t, nil
 }

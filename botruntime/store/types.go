@@ -57,39 +57,63 @@ type JobKind string
 const (
 	// JobPost posts a ticket to the staff's chat.
 	JobPost JobKind = "post"
-	// JobMessage sends a message to a person.
+	// JobMessage sends a message.
 	JobMessage JobKind = "message"
+	// JobCopy copies a message from one chat to another.
+	JobCopy JobKind = "copy"
 	// JobEdit edits a message.
 	JobEdit JobKind = "edit"
+	// JobTopic opens or closes a ticket's own topic, by the ticket's status when it is sent.
+	JobTopic JobKind = "topic"
 )
 
 // Job is one call that Telegram has to accept.
 type Job struct {
 	// Seq identifies the job; an edit that replaces one that waits has a new Seq.
 	Seq int64
-	// ChatID is the chat that it goes to.
-	ChatID int64
-	Kind   JobKind
-	// Ticket is what a JobPost posts.
+	// ChatID is the chat that it goes to, ThreadID the topic there; 0 for none.
+	ChatID, ThreadID int64
+	Kind             JobKind
+	// Ticket is what a JobPost posts; of the other kinds, its ID names the ticket that they belong to, if any.
 	Ticket ticket.Ticket
+	// Status is the ticket's status, StatusBy and StatusAt who gave it, and when; empty for a new one.
+	Status   ticket.Status
+	StatusBy string
+	StatusAt time.Time
+	// Topic is the key of the topic that the job goes to, where topics are used ("category:bug", "ticket:ticket_site_1");
+	// ThreadID is 0 as long as the topic was not made.
+	Topic string
 	// MessageID is the message that a JobEdit edits.
 	MessageID int64
-	// Payload is what a JobMessage or JobEdit sends, in the sender's own encoding.
+	// Payload is what a JobMessage, JobCopy or JobEdit sends, in the sender's own encoding.
 	Payload []byte
+	// FromChatID and FromMessageID are what a JobCopy copies, and the message on the other side of a JobMessage that
+	// belongs to a ticket.
+	FromChatID, FromMessageID int64
+	// ReplyTo is the message that it replies to; 0 for none.
+	ReplyTo int64
 	// MaybeSent is set when it was claimed before and nobody recorded what Telegram said.
 	MaybeSent bool
 }
 
 // Outcome is how a claimed Job ended.
 type Outcome struct {
+	// Seq is the job's; 0 where Migrated is known without one.
 	Seq int64
 	// Kind is the outcome's kind; the other fields belong to it.
 	Kind OutcomeKind
-	// MessageID and At are Telegram's (Sent).
-	MessageID int64
-	At        time.Time
-	// Failure is why Telegram refused for good (Refused), without any secret.
-	Failure string
+	// MessageID and At are Telegram's (Sent). MoreMessages are the further parts of a long post.
+	MessageID    int64
+	MoreMessages []int64
+	At           time.Time
+	// ThreadID is the topic that was made for the job on the way (Sent, Refused, Released, Migrated); 0 for none.
+	ThreadID int64
+	// Failure is why Telegram refused for good (Refused), without any secret. Unreachable is set where the person blocked
+	// the bot, or never began to talk with it.
+	Failure     string
+	Unreachable bool
+	// NewChatID is the supergroup that the chat became (Migrated).
+	NewChatID int64
 }
 
 // OutcomeKind is how a claimed Job ended.
@@ -102,6 +126,8 @@ const (
 	Refused
 	// Released means: Telegram has certainly not accepted it; it will be claimed again.
 	Released
+	// Migrated means: like Released, and everything for its chat goes to another one from now on.
+	Migrated
 )
 
 // Update is one update of Telegram's, as it came.
@@ -110,17 +136,25 @@ type Update struct {
 	Payload []byte
 }
 
-// Effects are what handling an update leads to, committed together with the end of the update.
-type Effects struct {
-	Messages []Outgoing
-	Edits    []Edit
-	Statuses []StatusChange
-}
-
 // Outgoing is a message to send.
 type Outgoing struct {
-	ChatID  int64
+	// ChatID is the chat that it goes to; 0 for the one of Ticket's post, which it replies to then: it waits for the post.
+	ChatID int64
+	// Payload is the message, in the sender's own encoding.
 	Payload []byte
+	// Copy has the message From copied instead; Payload then is its caption, if it gets another one.
+	Copy bool
+	// FromChatID and FromMessageID are what is copied, or the message on the other side.
+	FromChatID, FromMessageID int64
+	// Ticket is the name of the ticket that it belongs to: it is linked when it is sent, and goes to the ticket's topic where
+	// that is in the chat.
+	Ticket string
+	// ThreadID is a topic to go to rather than the ticket's; 0 for none.
+	ThreadID int64
+	// ReplyTo is the message that it replies to; 0 for none.
+	ReplyTo int64
+	// IfRefused is put into the outbox when Telegram refuses this one for good.
+	IfRefused *Outgoing
 }
 
 // Edit is an edit to make; a later edit of the same message replaces one that still waits.

@@ -43,27 +43,20 @@ func (s *Store) PendingUpdates(ctx context.Context, after int64, limit int) (upd
 			err = fmt.Errorf("read the updates that wait: %w", err)
 		}
 	}()
-	rows, err := s.reads.QueryContext(ctx, `SELECT id, payload FROM updates WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var u Update
-		if err := rows.Scan(&u.ID, &u.Payload); err != nil {
-			return nil, err
-		}
-		updates = append(updates, u)
-	}
-	return updates, rows.Err()
+	rows, err := s.query(ctx, `SELECT id, payload FROM updates WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+	return collect(rows, err, func(row scanner) (u Update, err error) {
+		err = row.Scan(&u.ID, &u.Payload)
+		return u, err
+	})
 }
 
 // NextOffset is the offset that confirms the saved updates to Telegram, or 0 (everything that Telegram has) when the
 // last one is so old that its number means nothing any more.
 func (s *Store) NextOffset(ctx context.Context) (int64, error) {
-	last, err := list[int64](ctx, s.reads, `
+	rows, err := s.query(ctx, `
 		SELECT value + 1 FROM counters WHERE name = ? AND EXISTS (SELECT 1 FROM counters WHERE name = ? AND value > ?)`,
 		counterLastUpdate, counterLastUpdateAt, millis(s.opts.Now().Add(-updateMemory)))
+	last, err := collect(rows, err, scanOne[int64])
 	if err != nil {
 		return 0, fmt.Errorf("read the offset of updates: %w", err)
 	}
@@ -73,54 +66,38 @@ func (s *Store) NextOffset(ctx context.Context) (int64, error) {
 	return last[0], nil
 }
 
-// FinishUpdate ends an update and commits what handling it led to, in one commit. An update that was finished before
-// has no effects again.
-func (s *Store) FinishUpdate(ctx context.Context, id int64, effects Effects) error {
-	return s.writer.write(ctx, func(tx *txn) error {
-		waited, err := tx.get(`DELETE FROM updates WHERE id = ? RETURNING 1`, []any{id}, new(int))
-		if err == nil && waited {
-			err = s.apply(tx, effects)
-		}
+// unit is a transaction, as those see it who handle updates.
+type unit struct {
+	store *Store
+	tx    *txn
+}
+
+var _ Tx = (*unit)(nil)
+
+// Handle ends an update and commits, in one transaction, all that follows from it. One that ended before is not handled
+// again. An error of handle's undoes everything, and the update waits as before; handle may run more than once. A panic of
+// handle's goes on in the caller.
+func (s *Store) Handle(ctx context.Context, id int64, handle func(Tx) error) error {
+	var panicked any
+	err := s.writer.write(ctx, func(tx *txn) (err error) {
+		defer func() {
+			if panicked = recover(); panicked != nil {
+				err = errPanicked
+			}
+		}()
+		waited, err := tx.change(`DELETE FROM updates WHERE id = ?`, id)
 		if err != nil {
 			return fmt.Errorf("finish an update: %w", err)
 		}
-		return nil
+		if waited == 0 {
+			return nil
+		}
+		return handle(&unit{store: s, tx: tx})
 	})
-}
-
-func (s *Store) apply(tx *txn, effects Effects) error {
-	for _, m := range effects.Messages {
-		if _, err := tx.exec(`INSERT INTO outbox (chat_id, priority, kind, payload) VALUES (?, ?, 'message', ?)`,
-			m.ChatID, priorityMessage, m.Payload); err != nil {
-			return fmt.Errorf("put a message into the outbox: %w", err)
-		}
+	if errors.Is(err, errPanicked) && panicked != nil {
+		panic(panicked)
 	}
-	for _, e := range effects.Edits {
-		// A new row rather than a changed one: whoever sends the old one must not end the new one.
-		if _, err := tx.exec(`DELETE FROM outbox WHERE kind = 'edit' AND chat_id = ? AND message_id = ?`, e.ChatID, e.MessageID); err != nil {
-			return fmt.Errorf("replace an edit: %w", err)
-		}
-		if _, err := tx.exec(`INSERT INTO outbox (chat_id, priority, kind, message_id, payload) VALUES (?, ?, 'edit', ?, ?)`,
-			e.ChatID, priorityEdit, e.MessageID, e.Payload); err != nil {
-			return fmt.Errorf("put an edit into the outbox: %w", err)
-		}
-	}
-	for _, c := range effects.Statuses {
-		if err := recordStatus(tx, c); err != nil {
-			return fmt.Errorf("record a status: %w", err)
-		}
-	}
-	if len(effects.Messages)+len(effects.Edits) > 0 {
-		tx.afterCommit(func() { signal(s.outboxReady) })
-	}
-	return nil
-}
-
-func recordStatus(tx *txn, c StatusChange) error {
-	if _, err := tx.exec(`UPDATE tickets SET status = ? WHERE name = ?`, c.Status, c.TicketID); err != nil {
-		return err
-	}
-	_, err := tx.exec(`INSERT INTO statuses (ticket, status, actor_id, actor_name, at) VALUES (?, ?, ?, ?, ?)`,
-		c.TicketID, c.Status, c.ActorID, c.ActorName, millis(c.At))
 	return err
 }
+
+var errPanicked = errors.New("the handler of an update panicked")

@@ -4,95 +4,174 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// maxBatch bounds how many writes share a commit.
-const maxBatch = 128
+const (
+	// maxBatch bounds how many writes share a commit.
+	maxBatch = 128
+	// connectTimeout bounds one try to open the write connection again; between two tries there is a pause, which doubles
+	// from the shortest to the longest.
+	connectTimeout  = 5 * time.Second
+	shortestRetry   = 200 * time.Millisecond
+	longestRetry    = 10 * time.Second
+	rollbackTimeout = 5 * time.Second
+)
 
-// writer makes all changes, on one connection. Changes that arrive while a commit is under way share the next one: a
-// commit waits for the disk, and the disk takes as long for one change as for a hundred.
+// writer makes all changes, on one connection. Changes that arrive while a commit is under way share the next one, and
+// commits that were made while the disk was synced share the next sync: it takes as long for one as for a hundred.
 type writer struct {
+	engine engine
+	// connected reads what the store keeps in memory, whenever a connection was opened.
+	connected func(tx *txn) error
+	// last is the highest number that rows were given.
+	last    func() int64
+	syncer  *syncer
+	trouble *trouble
+	// woke wakes those who wait for what commits bring.
+	woke func(wake)
+
 	ops     chan op
 	closing chan struct{}
 	closed  chan error
+
+	tx    *txn // nil while there is no connection
+	pause time.Duration
+	next  time.Time // of the next try to connect
+	why   error     // why there is no connection
 }
 
+// op is a change that somebody waits for; a nil change asks whether the writer comes round.
 type op struct {
 	change func(*txn) error
-	done   chan error
+	done   chan ending
 }
 
-// newWriter takes the database's only write connection until close.
-func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open the write connection: %w", err)
+// ending is how an op ended: a commit, which is to be synced, or an error.
+type ending struct {
+	commit receipt
+	err    error
+}
+
+// newWriter opens the write connection of a store and works until close.
+func newWriter(ctx context.Context, s *Store) (*writer, error) {
+	w := &writer{engine: s.engine, connected: s.load, last: func() int64 { return s.memory.last }, trouble: s.trouble, woke: s.woke,
+		ops: make(chan op, maxBatch), closing: make(chan struct{}), closed: make(chan error, 1)}
+	w.syncer = newSyncer(w.sync, s.woke)
+	if err := w.connect(ctx); err != nil {
+		return nil, err
 	}
-	w := &writer{ops: make(chan op, maxBatch), closing: make(chan struct{}), closed: make(chan error, 1)}
-	go func() { w.closed <- w.run(&txn{conn: conn, stmts: map[string]*sql.Stmt{}}) }()
+	go w.syncer.run()
+	go func() { w.closed <- w.run() }()
 	return w, nil
 }
 
 // write runs a change and returns once it is durable, or was undone. A change may run again after it was undone along
 // with others, so it must set its results rather than add to them. Its error undoes it.
 func (w *writer) write(ctx context.Context, change func(*txn) error) error {
-	o := op{change: change, done: make(chan error, 1)}
+	commit, err := w.do(ctx, change)
+	if err != nil {
+		return err
+	}
+	return w.syncer.wait(ctx, commit)
+}
+
+// writeSoon is write for changes that need not be durable at once: they outlive the process, but perhaps not the machine.
+// No more than maxUnsynced of them wait to be durable.
+func (w *writer) writeSoon(ctx context.Context, change func(*txn) error) error {
+	if err := w.syncer.room(ctx); err != nil {
+		return err
+	}
+	_, err := w.do(ctx, change)
+	return err
+}
+
+// do has a change committed.
+func (w *writer) do(ctx context.Context, change func(*txn) error) (receipt, error) {
+	o := op{change: change, done: make(chan ending, 1)}
 	select {
 	case w.ops <- o:
 	case <-ctx.Done():
-		return ctx.Err()
+		return receipt{}, ctx.Err()
 	case <-w.closing:
-		return ErrClosed
+		return receipt{}, ErrClosed
 	}
 	// The change writes to its caller's variables, so the caller has to stay until the writer is done with it.
 	select {
-	case err := <-o.done:
-		return err
+	case end := <-o.done:
+		return end.commit, end.err
 	case err := <-w.closed:
 		w.closed <- err
 		select {
-		case err := <-o.done:
-			return err
+		case end := <-o.done:
+			return end.commit, end.err
 		default:
-			return ErrClosed
+			return receipt{}, ErrClosed
 		}
 	}
 }
 
-// alive is nil once the writer came round to an empty change: it is neither stuck nor gone.
+// roomProbe is how much alive writes to see whether there is room again.
+const roomProbe = 64 << 10
+
+// alive is nil once the writer came round to an empty change: it is neither stuck nor gone. A database that is out of
+// reach, or a disk that is full, is not the bot's to heal; whether there is room again is tried out.
 func (w *writer) alive(ctx context.Context) error {
-	o := op{change: func(*txn) error { return nil }, done: make(chan error, 1)}
+	o := op{done: make(chan ending, 1)}
+	if w.trouble.is(ErrFull) {
+		o.change = func(tx *txn) error {
+			_, err1 := tx.exec(`INSERT INTO updates (id, payload) VALUES (-1, ?)`, make([]byte, roomProbe))
+			_, err2 := tx.exec(`DELETE FROM updates WHERE id = -1`)
+			return errors.Join(err1, err2)
+		}
+	}
 	select {
 	case w.ops <- o:
 	case <-ctx.Done():
 		return fmt.Errorf("the store takes no writes: %w", ctx.Err())
 	}
 	select {
-	case err := <-o.done:
-		return err
+	case end := <-o.done:
+		if errors.Is(end.err, ErrUnreachable) || errors.Is(end.err, ErrFull) {
+			return nil
+		}
+		return end.err
 	case <-ctx.Done():
 		return fmt.Errorf("the store does not commit: %w", ctx.Err())
 	}
 }
 
 func (w *writer) close() error {
+	w.engine.hurry()
 	close(w.closing)
 	err := <-w.closed
 	w.closed <- err
 	return err
 }
 
-func (w *writer) run(tx *txn) error {
+// finish syncs what was committed, with a note that nothing is missing.
+func (w *writer) finish() error {
+	if w.tx == nil {
+		return w.syncer.close()
+	}
+	end := w.try([]op{{change: w.engine.finished}})
+	err := errors.Join(end.err, w.syncer.close())
+	if w.tx != nil {
+		err = errors.Join(err, w.engine.release(w.tx.conn), w.tx.close())
+	}
+	return err
+}
+
+func (w *writer) run() error {
 	batch := make([]op, 0, maxBatch)
 	for {
 		select {
 		case o := <-w.ops:
 			batch = append(batch[:0], o)
 		case <-w.closing:
-			return tx.close()
+			return w.finish()
 		}
 	drain:
 		for len(batch) < maxBatch {
@@ -103,108 +182,125 @@ func (w *writer) run(tx *txn) error {
 				break drain
 			}
 		}
-		w.commit(tx, batch)
+		w.commit(batch)
 	}
 }
 
-// commit makes a batch durable. Where one change fails, each gets a commit of its own, so that it fails alone.
-func (w *writer) commit(tx *txn, batch []op) {
-	err := tx.run(batch)
-	if err != nil && len(batch) > 1 {
+// commit commits a batch. Where one change fails, each gets a commit of its own, so that it fails alone.
+func (w *writer) commit(batch []op) {
+	end := w.try(batch)
+	if end.err != nil && len(batch) > 1 {
 		for _, o := range batch {
-			o.done <- tx.run([]op{o})
+			o.done <- w.try([]op{o})
 		}
 		return
 	}
 	for _, o := range batch {
-		o.done <- err
+		o.done <- end
 	}
 }
 
-// txn is the transaction that changes run in, with the connection's prepared statements.
-type txn struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-	after []func()
-}
-
-func (t *txn) run(batch []op) error {
-	t.after = t.after[:0]
-	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+// try runs a batch in one transaction, on a new connection where the last one was lost.
+func (w *writer) try(batch []op) (end ending) {
+	if end.err = w.reconnect(); end.err != nil {
+		return end
 	}
-	for _, o := range batch {
-		if err := o.change(t); err != nil {
-			return errors.Join(err, t.rollback())
-		}
+	if end.err = w.engine.broken(); end.err != nil {
+		return end
 	}
-	if _, err := t.exec("COMMIT"); err != nil {
-		return errors.Join(fmt.Errorf("commit: %w", err), t.rollback())
-	}
-	for _, f := range t.after {
-		f()
-	}
-	return nil
-}
-
-func (t *txn) rollback() error {
-	if _, err := t.exec("ROLLBACK"); err != nil {
-		return fmt.Errorf("roll back: %w", err)
-	}
-	return nil
-}
-
-// afterCommit has f run once the transaction is durable.
-func (t *txn) afterCommit(f func()) { t.after = append(t.after, f) }
-
-func (t *txn) prepare(query string) (*sql.Stmt, error) {
-	if stmt, ok := t.stmts[query]; ok {
-		return stmt, nil
-	}
-	stmt, err := t.conn.PrepareContext(context.Background(), query)
+	usable, err := w.tx.run(batch)
 	if err == nil {
-		t.stmts[query] = stmt
+		if w.tx.dirty {
+			end.commit = w.syncer.commit(w.last(), w.tx.wake)
+			w.trouble.set(nil, nil)
+		}
+		return end
 	}
-	return stmt, err
+	fault := w.engine.fault(err)
+	if !usable && fault == nil {
+		fault = ErrUnreachable
+	}
+	if fault == nil {
+		return ending{err: err}
+	}
+	err = named(fault, err)
+	w.trouble.set(fault, err)
+	if !usable || errors.Is(fault, ErrUnreachable) {
+		w.disconnect(err)
+	}
+	return ending{err: err}
 }
 
-// exec runs a constant statement; the statement is prepared once.
-func (t *txn) exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := t.prepare(query)
+// sync makes all commits durable; the syncer's.
+func (w *writer) sync() error {
+	err := w.engine.sync()
+	if errors.Is(err, ErrBroken) {
+		w.trouble.set(ErrBroken, err)
+	} else if err != nil {
+		w.trouble.set(w.engine.fault(err), err)
+	}
+	return err
+}
+
+// disconnect gives a connection up that is of no use any more.
+func (w *writer) disconnect(why error) {
+	w.tx.discard()
+	w.tx, w.why = nil, why
+	w.pause, w.next = shortestRetry, time.Now()
+}
+
+// reconnect opens a connection where there is none, at most once a pause. Who comes meanwhile hears why.
+func (w *writer) reconnect() error {
+	if w.tx != nil {
+		return nil
+	}
+	if time.Now().Before(w.next) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, w.why)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	if err := w.connect(ctx); err != nil {
+		w.why, w.next = err, time.Now().Add(w.pause)
+		w.pause = min(2*w.pause, longestRetry)
+		w.trouble.set(ErrUnreachable, err)
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	// Who was to be woken by a commit whose end was lost with the connection was not.
+	w.woke(wake{outbox: true, results: true})
+	return nil
+}
+
+// connect opens the connection, reads what the store keeps in memory, and has everything durable that is there.
+func (w *writer) connect(ctx context.Context) error {
+	conn, err := w.engine.connect(ctx)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("open the write connection: %w", err)
 	}
-	return stmt.ExecContext(context.Background(), args...)
-}
-
-// get reads one row of a constant query; found is false where there is none.
-func (t *txn) get(query string, args []any, into ...any) (found bool, err error) {
-	stmt, err := t.prepare(query)
+	tx := newTxn(w.engine, conn)
+	if err = w.connected(tx); err == nil {
+		_, err = tx.run([]op{{change: w.begin}})
+	}
+	if err == nil {
+		err = w.engine.sync()
+	}
 	if err != nil {
-		return false, err
+		return errors.Join(named(w.engine.fault(err), err), tx.close())
 	}
-	err = stmt.QueryRowContext(context.Background(), args...).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
+	w.tx = tx
+	w.syncer.reset(w.last())
+	w.trouble.set(nil, nil)
+	return nil
 }
 
-// next counts a counter up and returns its new value.
-func (t *txn) next(counter string) (int64, error) {
-	var value int64
-	_, err := t.get(`INSERT INTO counters (name, value) VALUES (?, 1)
-		ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`, []any{counter}, &value)
-	if err != nil {
-		return 0, fmt.Errorf("count %s: %w", counter, err)
+// begin notes that a bot works with the database. Where the machine, or the server, had stopped under the last one, as many
+// jobs of a chat may have been sent as commits can have been lost, and one more.
+func (w *writer) begin(tx *txn) error {
+	lost, err := w.engine.begun(tx)
+	if err != nil || !lost {
+		return err
 	}
-	return value, nil
-}
-
-func (t *txn) close() error {
-	var errs []error
-	for _, stmt := range t.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, t.conn.Close())...)
+	_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE (chat_id, priority, seq) IN (SELECT chat_id, priority, seq FROM (
+		SELECT chat_id, priority, seq, row_number() OVER (PARTITION BY chat_id ORDER BY priority, seq) AS place
+		FROM outbox WHERE chat_id <> 0) waiting WHERE place <= ?)`, maxUnsynced+1)
+	return err
 }

@@ -11,76 +11,57 @@ import (
 )
 
 func TestConcurrentWritersLoseNothing(t *testing.T) {
-	s := open(t, t.TempDir())
-	defer mustClose(t, s)
-	var wg sync.WaitGroup
-	for w := range 8 {
-		wg.Go(func() {
-			for i := range 25 {
-				r := request(fmt.Sprintf("%d-%d", w, i), 0)
-				if got, err := s.Admit(context.Background(), []Request{r}); err != nil || got[0] != Accepted {
-					t.Errorf("admit: %v %v", got, err)
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		var wg sync.WaitGroup
+		for w := range 8 {
+			wg.Go(func() {
+				for i := range 25 {
+					r := request(fmt.Sprintf("%d-%d", w, i), 0)
+					if got, err := s.Admit(context.Background(), []Request{r}); err != nil || got[0] != Accepted {
+						t.Errorf("admit: %v %v", got, err)
+					}
 				}
-			}
-		})
-	}
-	wg.Wait()
-	n := 0
-	for job := advance(t, s, group, nil, true); job != nil; job = advance(t, s, group, sent(job, 1), true) {
-		n++
-	}
-	if n != 200 || len(due(t, s)) != 100 {
-		t.Fatalf("%d jobs, %d due", n, len(due(t, s)))
-	}
+			})
+		}
+		wg.Wait()
+		n := 0
+		for job := advance(t, s, group, nil, true); job != nil; job = advance(t, s, group, sent(job, 1), true) {
+			n++
+		}
+		if n != 200 || len(due(t, s)) != 100 {
+			t.Fatalf("%d jobs, %d due", n, len(due(t, s)))
+		}
+	})
 }
 
 func TestAFailingChangeFailsAlone(t *testing.T) {
-	s := open(t, t.TempDir())
-	defer mustClose(t, s)
-	boom := errors.New("boom")
-	good, bad := op{change: func(tx *txn) error { return tx.set("good", 1) }, done: make(chan error, 1)},
-		op{change: func(*txn) error { return boom }, done: make(chan error, 1)}
-	s.writer.ops <- good
-	s.writer.ops <- bad
-	if err := <-good.done; err != nil {
-		t.Errorf("the good change: %v", err)
-	}
-	if err := <-bad.done; !errors.Is(err, boom) {
-		t.Errorf("the bad change: %v", err)
-	}
-	values, err := list[int64](t.Context(), s.reads, `SELECT value FROM counters WHERE name = 'good'`)
-	if err != nil || len(values) != 1 {
-		t.Errorf("stored: %v %v", values, err)
-	}
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		boom := errors.New("boom")
+		good, bad := op{change: func(tx *txn) error { return tx.set("good", 1) }, done: make(chan ending, 1)},
+			op{change: func(*txn) error { return boom }, done: make(chan ending, 1)}
+		s.writer.ops <- good
+		s.writer.ops <- bad
+		if end := <-good.done; end.err != nil {
+			t.Errorf("the good change: %v", end.err)
+		}
+		if end := <-bad.done; !errors.Is(end.err, boom) {
+			t.Errorf("the bad change: %v", end.err)
+		}
+		values, err := list[int64](t.Context(), s.engine.reads(), `SELECT value FROM counters WHERE name = 'good'`)
+		if err != nil || len(values) != 1 {
+			t.Errorf("stored: %v %v", values, err)
+		}
+	})
 }
 
 func TestAfterCloseWritesSaySo(t *testing.T) {
-	s := open(t, t.TempDir())
-	mustClose(t, s)
-	if _, err := s.Admit(t.Context(), []Request{request("a", 1)}); !errors.Is(err, ErrClosed) {
-		t.Fatalf("admit after close: %v", err)
-	}
-}
-
-// BenchmarkTicket is one ticket's whole way through the store, alone: every commit waits for the disk.
-func BenchmarkTicket(b *testing.B) {
-	s := open(b, b.TempDir())
-	defer mustClose(b, s)
-	for i := range b.N {
-		admit(b, s, request(fmt.Sprint(i), int64(i)+1))
-		advance(b, s, group, sent(advance(b, s, group, nil, true), 1), false)
-	}
-}
-
-// BenchmarkAdmitBatch admits requests a hundred a commit.
-func BenchmarkAdmitBatch(b *testing.B) {
-	s := open(b, b.TempDir())
-	defer mustClose(b, s)
-	batch := make([]Request, 0, 100)
-	for i := range b.N {
-		if batch = append(batch, request(fmt.Sprint(i), int64(i)+1)); len(batch) == cap(batch) {
-			admit(b, s, batch...)
-			batch = batch[:0]
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		mustClose(t, s)
+		if _, err := s.Admit(t.Context(), []Request{request("a", 1)}); !errors.Is(err, ErrClosed) {
+			t.Fatalf("admit after close: %v", err)
 		}
-	}
+	})
 }

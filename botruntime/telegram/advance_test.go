@@ -38,7 +38,7 @@ func TestAnOutcomeIsRecordedThoughTheStopCameInTheMiddle(t *testing.T) {
 	defer w.end()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	st := &busyStore{stop: stop}
+	st := &busyStore{Store: w.store, stop: stop}
 	c := newChat(newSender(&w.cfg, st, nil, &standing{health: w.health}), group)
 	if job := c.advance(ctx, &store.Outcome{Seq: 1}, true); job != nil || st.recorded == nil || st.recorded.Seq != 1 {
 		t.Errorf("recorded %+v in %d calls, claimed %+v", st.recorded, st.calls, job)

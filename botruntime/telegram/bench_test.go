@@ -24,14 +24,11 @@ func BenchmarkSend(b *testing.B) {
 	if err := w.cfg.complete(); err != nil {
 		b.Fatal(err)
 	}
-	a, err := newAPI(&w.cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
+	a := newAPI(&w.cfg)
 	tk := ticket.Ticket{ID: "ticket_site_1", Source: ticket.SourceSite, FeedbackID: 1, Category: "bug", Message: "text"}
 	b.ReportAllocs()
 	for b.Loop() {
-		d := &delivery{api: a, show: w.cfg.show(), job: &store.Job{ChatID: group, Kind: store.JobPost, Ticket: tk}}
+		d := &delivery{api: a, cfg: &w.cfg, forum: &forum{}, job: &store.Job{ChatID: group, Kind: store.JobPost, Ticket: tk}}
 		if finished, err := d.step(context.Background()); !finished || err != nil {
 			b.Fatal(finished, err)
 		}

@@ -23,19 +23,19 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	a, err := newAPI(&cfg)
-	if err != nil {
-		return nil, err
-	}
+	a := newAPI(&cfg)
 	standing := &standing{health: health}
 	saved := make(chan struct{}, 1)
-	sender := newSender(&cfg, st, a, standing)
+	sender, who := newSender(&cfg, st, a, standing), &identity{}
+	effective := func(id int64) int64 { return st.EffectiveChat(id) }
+	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: effective,
+		members: newMembers(a, time.Now), now: time.Now}
 	return &Bot{api: a, standing: standing, sender: sender, parts: []interface{ run(context.Context) }{
-		&profiler{cfg: &cfg, api: a, standing: standing, health: health},
+		&profiler{cfg: &cfg, store: st, api: a, standing: standing, health: health, identity: who},
 		sender,
 		&poller{cfg: &cfg, store: st, api: a, standing: standing, saved: saved},
-		&worker{cfg: &cfg, store: st, api: a, saved: saved, places: make(chan struct{}, answers),
-			handlers: handlers{cfg: &cfg, tickets: st, now: time.Now}},
+		newWorker(&cfg, st, a, saved, handlers),
+		&registrar{cfg: &cfg, api: a, effectiveChat: effective},
 	}}, nil
 }
 

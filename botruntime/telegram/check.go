@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
@@ -16,7 +17,7 @@ import (
 type Finding struct {
 	// OK is whether nothing has to be mended.
 	OK bool
-	// What was looked at: "token", "chat", "rights" or "updates".
+	// What was looked at: "token"; of each of the staff's chats "chat", "rights", "topics" and "staff"; and "updates".
 	What string
 	// Message is what was found, and what to do about it.
 	Message string
@@ -30,10 +31,7 @@ func Check(ctx context.Context, cfg Config, running bool) []Finding {
 	if err := cfg.complete(); err != nil {
 		return c.failed("token", err.Error())
 	}
-	var err error
-	if c.api, err = newAPI(&cfg); err != nil {
-		return c.failed("token", err.Error())
-	}
+	c.api = newAPI(&cfg)
 	return c.check(ctx)
 }
 
@@ -61,21 +59,75 @@ func (c *checker) check(ctx context.Context) []Finding {
 		return c.failed("token", c.words(err))
 	}
 	c.passed("token", "Telegram knows the bot as @%s", me.Username)
-	chat, err := c.api.chat(ctx, c.cfg.ChatID)
-	if err != nil {
-		c.failed("chat", c.words(err))
-	} else {
-		c.passed("chat", "chat %d is the %s %q", chat.ID, chat.Type, chat.name())
-		if err := c.api.checkRights(ctx, me, chat); err != nil {
-			c.failed("rights", c.words(err))
-		} else {
-			c.passed("rights", "the bot may post there")
-		}
+	for _, id := range c.chats() {
+		c.checkChat(ctx, me, id)
 	}
 	if c.running {
 		return c.findings
 	}
 	return c.checkUpdates(ctx)
+}
+
+// chats are those that tickets are posted to, that of the spec first.
+func (c *checker) chats() []int64 {
+	chats := []int64{c.cfg.ChatID}
+	for _, r := range c.cfg.Routes {
+		if r.ChatID != 0 && !slices.Contains(chats, r.ChatID) {
+			chats = append(chats, r.ChatID)
+		}
+	}
+	return chats
+}
+
+// checkChat looks at the bot's rights in a chat.
+func (c *checker) checkChat(ctx context.Context, me userInfo, id int64) {
+	words := func(err error) string { return judge(err, id).message }
+	chat, err := c.api.chat(ctx, id)
+	if err != nil {
+		c.failed("chat", words(err))
+		return
+	}
+	c.passed("chat", "chat %d is the %s %q", chat.ID, chat.Type, chat.name())
+	if err := c.api.checkRights(ctx, me, chat); err != nil {
+		c.failed("rights", words(err))
+		return
+	}
+	c.passed("rights", "the bot may post there")
+	if c.cfg.Topics != "" && c.cfg.Topics != TopicsNone {
+		switch err := c.api.checkTopics(ctx, c.cfg, me, chat); {
+		case errors.Is(err, errNoTopics):
+			c.failed("topics", needsTopicRight(id))
+		case err != nil:
+			c.failed("topics", words(err))
+		default:
+			c.passed("topics", "the bot may manage its topics")
+		}
+	}
+	if chat.Type == "group" || chat.Type == "supergroup" {
+		c.checkStaff(ctx, me, id)
+	}
+}
+
+// checkStaff looks at what the bot sees of what the staff writes. An administrator sees everything; others see commands and
+// replies to their own messages, unless their owner turned privacy mode off.
+func (c *checker) checkStaff(ctx context.Context, me userInfo, id int64) {
+	var member memberInfo
+	err := c.api.call(ctx, "getChatMember", map[string]int64{"chat_id": id, "user_id": me.ID}, &member)
+	const mend = "make the bot an administrator of the chat (any right will do)"
+	switch {
+	case err != nil:
+		c.failed("staff", judge(err, id).message)
+	case member.Status == "administrator", member.Status == "creator":
+		c.passed("staff", "the bot sees what the staff writes, and who is an administrator")
+	case !me.ReadsAll && c.cfg.Topics == TopicsPerTicket:
+		c.failed("staff", "in a ticket's topic the bot sees only replies to its own messages, because its privacy mode is on: "+mend)
+	case !me.ReadsAll:
+		c.passed("staff", "the bot sees commands and replies to its own messages, which is enough; replies to colleagues do not "+
+			"reach it, and Telegram may not tell it who is an administrator. To change that, %s", mend)
+	default:
+		c.passed("staff", "the bot sees what the staff writes; Telegram may not tell it who is an administrator. To change "+
+			"that, %s", mend)
+	}
 }
 
 func (c *checker) words(err error) string { return judge(err, c.cfg.ChatID).message }

@@ -33,10 +33,11 @@ type Store interface {
 	PendingUpdates(ctx context.Context, after int64, limit int) ([]store.Update, error)
 	// NextOffset is the offset that confirms the saved updates, or 0.
 	NextOffset(ctx context.Context) (int64, error)
-	// FinishUpdate ends an update and commits its effects.
-	FinishUpdate(ctx context.Context, id int64, effects store.Effects) error
-	// Ticket returns a ticket by its name, or store.ErrNotFound.
-	Ticket(ctx context.Context, id string) (ticket.Ticket, error)
+	// Handle ends an update and commits, in one transaction, all that follows from it. One that ended before is not
+	// handled again.
+	Handle(ctx context.Context, id int64, handle func(store.Tx) error) error
+	// EffectiveChat is the chat that a chat of the spec has become: the same, unless its group became a supergroup.
+	EffectiveChat(id int64) int64
 }
 
 // Health is told how the bot stands with Telegram. Its methods are called from several goroutines.
@@ -55,11 +56,39 @@ type Limit struct {
 
 // Limits are how fast the bot may send.
 type Limits struct {
-	// PerChat is for the staff's chat. Private chats take one message a second, or any number where this is no limit.
+	// PerChat is for each chat of the staff's. Private chats take one message a second, or any number where this is no limit.
 	PerChat Limit
 	// Overall is for all chats together.
 	Overall Limit
 }
+
+// Route sends the tickets of a category to a chat other than the staff's, or to a topic that is there.
+type Route struct {
+	Category         string
+	ChatID, ThreadID int64
+}
+
+// What spec.telegram.topics can be: no topics, one for each category, one for each ticket.
+const (
+	TopicsNone        = "None"
+	TopicsPerCategory = "PerCategory"
+	TopicsPerTicket   = "PerTicket"
+)
+
+// Intake is how feedback is taken in direct messages.
+type Intake struct {
+	// Enabled is whether it is.
+	Enabled bool
+	// Limit is how much one person may write.
+	Limit store.Limit
+	// MinLength and MaxLength are those of a text, in characters.
+	MinLength, MaxLength int
+	// Categories are what a person chooses from.
+	Categories []Category
+}
+
+// Category is what feedback can be about.
+type Category = ticket.Category
 
 // Config is what a Bot runs by.
 type Config struct {
@@ -69,6 +98,12 @@ type Config struct {
 	APIURL string
 	// ChatID is the staff's chat.
 	ChatID int64
+	// Routes are where tickets of some categories go instead.
+	Routes []Route
+	// Topics is TopicsNone (also if empty), TopicsPerCategory or TopicsPerTicket; chats without topics have none.
+	Topics string
+	// Intake is how feedback is taken in direct messages.
+	Intake Intake
 	// Limits are how fast the bot may send.
 	Limits Limits
 	// Language is that of posts, and of answers to those who speak neither Russian nor English.
@@ -101,6 +136,11 @@ func (c *Config) complete() error {
 	case c.ChatID == 0:
 		return errors.New("the chat's id is missing")
 	}
+	for _, r := range c.Routes {
+		if r.Category == "" || r.ChatID == 0 {
+			return errors.New("a route needs a category and a chat")
+		}
+	}
 	for name, l := range map[string]Limit{"per chat": c.Limits.PerChat, "overall": c.Limits.Overall} {
 		if l.Messages < 0 || l.Messages > 0 && l.Window <= 0 {
 			return fmt.Errorf("the limit %s needs a window and a number of messages that is not negative", name)
@@ -124,7 +164,18 @@ func (c *Config) complete() error {
 
 // show is how tickets are shown.
 func (c *Config) show() ticket.Options {
-	return ticket.Options{Texts: ticket.Texts(c.Language), Location: c.Location, AdminURL: c.AdminURL}
+	return ticket.Options{Texts: ticket.Texts(c.Language), Location: c.Location, AdminURL: c.AdminURL,
+		Categories: c.Intake.Categories}
+}
+
+// Route is where tickets of a category are posted: a chat, and a topic in it or 0. It is the store's Options.Route.
+func (c *Config) Route(category string) (chatID, threadID int64) {
+	for _, r := range c.Routes {
+		if r.Category == category {
+			return r.ChatID, r.ThreadID
+		}
+	}
+	return c.ChatID, 0
 }
 
 // chatLimit is how fast the bot may send to a chat.

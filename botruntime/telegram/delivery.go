@@ -7,9 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/go-telegram/bot"
-	"github.com/go-telegram/bot/models"
-
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
@@ -23,20 +20,32 @@ const (
 
 // delivery is one claimed job on its way to Telegram.
 type delivery struct {
-	api  *api
-	show ticket.Options
-	job  *store.Job
+	api   *api
+	cfg   *Config
+	job   *store.Job
+	forum *forum // of the job's chat
+	staff bool   // it goes to a chat of the staff's
 
-	parts     []string // of a post; rendered when first needed
-	sent      int      // parts that Telegram has
-	messageID int
-	at        time.Time
+	parts []string // of a post; rendered when first needed
+	sent  int      // parts that Telegram has
+	first accepted
+	more  []int64
+	at    time.Time // of the first
+
+	thread   int64 // the topic that was made on the way
+	justMade bool  // ... by the last step
+	noTopic  bool  // it goes to no topic, for there is none to be had
+	nobody   bool  // Telegram refuses because of the person
 }
 
 // step makes the next call of the job; finished is whether it was the last.
 func (d *delivery) step(ctx context.Context) (finished bool, err error) {
 	ctx, cancel := callContext(ctx)
 	defer cancel()
+	d.justMade = false
+	if d.wantsTopic() {
+		return false, d.makeTopic(ctx)
+	}
 	switch d.job.Kind {
 	case store.JobPost:
 		return d.postNext(ctx)
@@ -44,6 +53,10 @@ func (d *delivery) step(ctx context.Context) (finished bool, err error) {
 		return true, d.edit(ctx)
 	case store.JobMessage:
 		return true, d.send(ctx)
+	case store.JobCopy:
+		return true, d.copy(ctx)
+	case store.JobTopic:
+		return true, d.toggleTopic(ctx)
 	}
 	return false, errBadJob
 }
@@ -62,18 +75,21 @@ func callContext(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (d *delivery) postNext(ctx context.Context) (finished bool, err error) {
+	show := d.cfg.show()
 	if d.parts == nil {
-		show := d.show
 		show.MaybeRepeat = d.job.MaybeSent
+		if status := d.job.Status; status != "" && status != ticket.StatusNew { // it was given while the post waited
+			show.Change = &ticket.Change{Status: status, Actor: d.job.StatusBy, At: d.job.StatusAt}
+		}
 		d.parts = ticket.Render(d.job.Ticket, show)
 	}
-	params := d.params(payload{Text: d.parts[d.sent], HTML: true})
+	p := payload{Text: d.parts[d.sent], HTML: true}
 	if d.sent == 0 {
-		params.ReplyMarkup = keyboard(d.job.Ticket.ID, d.show.Texts)
-	} else {
-		params.ReplyParameters = &models.ReplyParameters{MessageID: d.messageID, AllowSendingWithoutReply: true}
+		p.Keyboard = keyboard(d.job.Ticket.ID, show.Texts)
 	}
-	if err := d.call(ctx, params); err != nil {
+	params := p.message(d.job)
+	params.Reply = replyTo(d.first.MessageID) // the other parts answer the first
+	if err := d.call(ctx, "sendMessage", params); err != nil {
 		return false, err
 	}
 	return d.sent == len(d.parts), nil
@@ -84,29 +100,21 @@ func (d *delivery) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.call(ctx, d.params(p))
+	if d.job.MaybeSent {
+		p = p.repeated(d.cfg.show().Texts)
+	}
+	return d.call(ctx, "sendMessage", p.message(d.job))
 }
 
-func (d *delivery) params(p payload) *bot.SendMessageParams {
-	return &bot.SendMessageParams{
-		ChatID: d.job.ChatID, Text: p.Text, ParseMode: p.parseMode(), Entities: p.Entities, ReplyMarkup: p.markup(),
-		LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: bot.True()},
+func (d *delivery) copy(ctx context.Context) error {
+	var p payload
+	if len(d.job.Payload) > 0 {
+		var err error
+		if p, err = decodePayload(d.job.Payload); err != nil {
+			return err
+		}
 	}
-}
-
-// call sends a message and counts it.
-func (d *delivery) call(ctx context.Context, params *bot.SendMessageParams) error {
-	ctx, body := keepAnswer(ctx)
-	_, err := d.api.bot().SendMessage(ctx, params)
-	answer, ok := readAcceptance(*body)
-	if err != nil && !ok {
-		return err
-	}
-	if d.sent == 0 {
-		d.messageID, d.at = answer.Result.MessageID, time.Unix(answer.Result.Date, 0)
-	}
-	d.sent++
-	return nil
+	return d.call(ctx, "copyMessage", p.copy(d.job))
 }
 
 func (d *delivery) edit(ctx context.Context) error {
@@ -114,39 +122,71 @@ func (d *delivery) edit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.api.bot().EditMessageText(ctx, &bot.EditMessageTextParams{
-		ChatID: d.job.ChatID, MessageID: int(d.job.MessageID), Text: p.Text, ParseMode: p.parseMode(), Entities: p.Entities,
-		ReplyMarkup: p.markup(), LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: bot.True()},
-	})
+	var answer struct{} // the message, or true
+	if err := d.api.call(ctx, "editMessageText", p.edit(d.job), &answer); err != nil {
+		return err
+	}
+	d.first.MessageID, d.at = d.job.MessageID, time.Now()
+	return nil
+}
+
+// call sends a message and counts it.
+func (d *delivery) call(ctx context.Context, method string, params messageParams) error {
+	m, err := d.api.deliver(ctx, method, params)
 	if err != nil {
 		return err
 	}
-	d.messageID, d.at = int(d.job.MessageID), time.Now()
+	if d.sent == 0 {
+		d.first, d.at = m, m.at()
+	} else {
+		d.more = append(d.more, m.MessageID)
+	}
+	d.sent++
 	return nil
+}
+
+// outcome is how the job ended.
+func (d *delivery) outcome(kind store.OutcomeKind) *store.Outcome {
+	return &store.Outcome{Seq: d.job.Seq, Kind: kind, ThreadID: d.thread}
 }
 
 // accepted is the outcome of a job that Telegram took.
 func (d *delivery) accepted() *store.Outcome {
-	return &store.Outcome{Seq: d.job.Seq, Kind: store.Sent, MessageID: int64(d.messageID), At: d.at}
+	o := d.outcome(store.Sent)
+	o.MessageID, o.MoreMessages, o.At = d.first.MessageID, d.more, d.at
+	return o
 }
 
 // refused is the outcome of a job that Telegram will never take.
 func (d *delivery) refused(why string) *store.Outcome {
-	return &store.Outcome{Seq: d.job.Seq, Kind: store.Refused, At: time.Now(), Failure: why}
+	o := d.outcome(store.Refused)
+	o.Failure, o.Unreachable, o.At = why, d.nobody, time.Now()
+	return o
 }
 
 // released is the outcome of a job that Telegram has certainly not taken; nil where that is not certain. An edit may as
 // well be made twice.
 func (d *delivery) released() *store.Outcome {
-	if d.sent > 0 || d.job.MaybeSent && d.job.Kind != store.JobEdit {
+	if d.sent > 0 || d.job.MaybeSent && d.job.Kind != store.JobEdit && d.job.Kind != store.JobTopic {
 		return nil
 	}
-	return &store.Outcome{Seq: d.job.Seq, Kind: store.Released}
+	return d.outcome(store.Released)
+}
+
+// moved is the outcome of a job whose group has become a supergroup; nil where some of it was sent already.
+func (d *delivery) moved(to int64) *store.Outcome {
+	if d.sent > 0 {
+		d.job.ChatID, d.job.ThreadID, d.noTopic = to, 0, true
+		return nil
+	}
+	o := d.outcome(store.Migrated)
+	o.NewChatID = to
+	return o
 }
 
 // judge reads the error of a step, nil for none. A message to a person who does not want it is refused for good, and so is what not
 // even the bot understands. From a verdict that is not certain on, the job may have been sent.
-func (d *delivery) judge(err error) verdict {
+func (d *delivery) judge(ctx context.Context, err error) verdict {
 	if err == nil {
 		return verdict{done: true}
 	}
@@ -154,11 +194,40 @@ func (d *delivery) judge(err error) verdict {
 		return verdict{final: true, message: err.Error()}
 	}
 	v := judge(err, d.job.ChatID)
-	if d.job.Kind == store.JobMessage && (v.reason == v1alpha1.ReasonNoRights || v.reason == v1alpha1.ReasonChatNotFound) {
+	switch {
+	case v.topic != topicFine:
+		return d.judgeTopic(v)
+	case d.job.Kind == store.JobTopic && (v.final || v.reason == v1alpha1.ReasonNoRights):
+		return d.judgeTopic(v)
+	case d.wantsTopic() && v.final: // Telegram refuses the topic, not what was to go there
+		return d.judgeTopic(verdict{topic: topicBarred})
+	case d.isPersonal(ctx, v):
+		d.nobody = d.job.ChatID > 0
 		return verdict{final: true, message: v.message}
 	}
 	if v.maybe && d.sent == 0 && !d.job.MaybeSent {
 		d.job.MaybeSent, d.parts = true, nil
 	}
 	return v
+}
+
+// isPersonal tells whether a refusal is about one person or message, and will not be mended by anybody: everything in a chat that is
+// not the staff's, and of a copy to the staff what is wrong with the chat that it comes from.
+func (d *delivery) isPersonal(ctx context.Context, v verdict) bool {
+	if v.reason != v1alpha1.ReasonNoRights && v.reason != v1alpha1.ReasonChatNotFound {
+		return false
+	}
+	switch {
+	case !d.staff && d.job.Kind != store.JobPost:
+		return true
+	case d.job.Kind != store.JobCopy:
+		return false
+	case v.person:
+		return true
+	}
+	if v.reason != v1alpha1.ReasonChatNotFound {
+		return false
+	}
+	_, err := d.api.chat(ctx, d.job.ChatID) // which of the two chats is it?
+	return err == nil
 }

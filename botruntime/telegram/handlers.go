@@ -5,160 +5,160 @@ package telegram
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
 
-// reaction is what follows from an update: effects for the store, and an answer to a press.
-type reaction struct {
-	effects store.Effects
-	answer  *answer
-}
-
-// answer is shown to who pressed a button.
-type answer struct{ queryID, text string }
-
-func (a answer) params() *bot.AnswerCallbackQueryParams {
-	return &bot.AnswerCallbackQueryParams{CallbackQueryID: a.queryID, Text: a.text}
-}
-
-// tickets finds tickets by their names: store.ErrNotFound where there is none.
-type tickets interface {
-	Ticket(ctx context.Context, id string) (ticket.Ticket, error)
-}
-
-// handlers decide what follows from updates.
+// handlers decide what follows from updates. What they change they change in the transaction that ends the update, so
+// they may call nobody; prepare asks, before it, for what they need to know.
 type handlers struct {
-	cfg     *Config
-	tickets tickets
+	cfg *Config
+	api *api // for prepare
+	// identity is who the bot is, effectiveChat which chat one of the spec's has become.
+	identity      *identity
+	effectiveChat func(int64) int64
+	// members tells who is an administrator; for prepare.
+	members *members
 	now     func() time.Time
 }
 
+// facts are what prepare found out for a handler.
+type facts struct {
+	// admin is whether the one who acts is an administrator of the chat; adminUnknown is set where Telegram did not say.
+	admin, adminUnknown bool
+}
+
+// courtesy is done at once when an update has been handled, and tried once: nobody is helped by a late one, and by a
+// missing one nobody is harmed. The zero courtesy does nothing.
+type courtesy struct {
+	// queryID is the press that is answered with text; alert has it shown until it is dismissed.
+	queryID, text string
+	alert         bool
+	// chatID and messageID are the message that gets emoji as a reaction.
+	chatID    int64
+	messageID int
+	emoji     string
+}
+
+// says is the answer to a press.
+func says(q *query, text string) courtesy { return courtesy{queryID: q.ID, text: text} }
+
+// reacts is a reaction to a message.
+func reacts(m *message, emoji string) courtesy {
+	return courtesy{chatID: m.Chat.ID, messageID: m.ID, emoji: emoji}
+}
+
+func (c courtesy) extend(ctx context.Context, a *api) (err error) {
+	if c.queryID != "" {
+		params := map[string]any{"callback_query_id": c.queryID, "text": c.text, "show_alert": c.alert}
+		err = a.call(ctx, "answerCallbackQuery", params, new(bool))
+	}
+	if c.emoji != "" {
+		reaction := []map[string]string{{"type": "emoji", "emoji": c.emoji}}
+		params := map[string]any{"chat_id": c.chatID, "message_id": c.messageID, "reaction": reaction}
+		err = errors.Join(err, a.call(ctx, "setMessageReaction", params, new(bool)))
+	}
+	return err
+}
+
 // handle reacts to an update; an error means that it can be tried again, unless it is errBadUpdate.
-func (h handlers) handle(ctx context.Context, u *models.Update) (reaction, error) {
+func (h handlers) handle(tx store.Tx, u *update, f facts) (courtesy, error) {
 	switch {
 	case u.CallbackQuery != nil:
-		return h.press(ctx, u.CallbackQuery)
-	case u.Message != nil && u.Message.Chat.Type == models.ChatTypePrivate && u.Message.From != nil && !u.Message.From.IsBot:
-		return h.directMessage(u.Message)
+		return h.callback(tx, u.CallbackQuery, f)
+	case u.Message != nil:
+		return h.message(tx, u.Message, f)
+	case u.ChannelPost != nil:
+		return h.message(tx, u.ChannelPost, f)
+	case u.EditedMessage != nil:
+		return h.edit(tx, u.EditedMessage, f)
+	case u.MyChatMember != nil && u.MyChatMember.Chat.Type == models.ChatTypePrivate:
+		return courtesy{}, h.directMembership(tx, u.MyChatMember)
 	}
-	return reaction{}, nil
+	return courtesy{}, nil
+}
+
+// callback handles the press of a button: of the categories in a direct message, under a post, or of a list.
+func (h handlers) callback(tx store.Tx, q *query, f facts) (courtesy, error) {
+	switch {
+	case q.Message == nil:
+		return says(q, h.textsFor(&q.From).UnknownButton), nil
+	case q.Message.Chat.ID == q.From.ID:
+		return h.directPress(tx, q)
+	case !h.isStaffChat(q.Message.Chat.ID):
+		return says(q, h.textsFor(&q.From).WrongChat), nil
+	case strings.HasPrefix(q.Data, ticket.CallbackPrefix):
+		return h.press(tx, q, f)
+	}
+	return h.adminCallback(tx, q, f)
+}
+
+// message handles a new message. Other bots are left alone: two that answer each other never end.
+func (h handlers) message(tx store.Tx, m *message, f facts) (courtesy, error) {
+	switch {
+	case !m.inChatsName() && (m.From == nil || m.From.IsBot):
+		return courtesy{}, nil
+	case m.Chat.Type == models.ChatTypePrivate:
+		return courtesy{}, h.directMessage(tx, m)
+	case h.isStaffChat(m.Chat.ID):
+		return h.groupMessage(tx, m, f)
+	}
+	return courtesy{}, h.strangeGroup(tx, m)
+}
+
+func (h handlers) edit(tx store.Tx, m *message, f facts) (courtesy, error) {
+	switch {
+	case m.From == nil || m.From.IsBot:
+		return courtesy{}, nil
+	case m.Chat.Type == models.ChatTypePrivate:
+		return courtesy{}, h.directEdit(tx, m)
+	case h.isStaffChat(m.Chat.ID):
+		return h.groupEdit(tx, m, f)
+	}
+	return courtesy{}, nil
+}
+
+// isStaffChat tells whether tickets are posted to a chat.
+func (h handlers) isStaffChat(id int64) bool {
+	return id == h.effectiveChat(h.cfg.ChatID) || slices.ContainsFunc(h.cfg.Routes, func(r Route) bool {
+		return r.ChatID != 0 && id == h.effectiveChat(r.ChatID)
+	})
 }
 
 // textsFor is the catalog in a person's language: that of the chat where they speak neither Russian nor English.
 func (h handlers) textsFor(u *models.User) *ticket.Catalog {
-	language, _, _ := strings.Cut(strings.ToLower(u.LanguageCode), "-")
+	return ticket.Texts(h.languageOf(u.LanguageCode))
+}
+
+func (h handlers) languageOf(code string) string {
+	language, _, _ := strings.Cut(strings.ToLower(code), "-")
 	if language != "ru" && language != "en" {
-		language = h.cfg.Language
+		return h.cfg.Language
 	}
-	return ticket.Texts(language)
+	return language
 }
 
-func (h handlers) directMessage(m *models.Message) (reaction, error) {
-	texts := h.textsFor(m.From)
-	text := texts.Hint
-	switch command(m.Text) {
-	case "/start":
-		text = texts.Start
-	case "/help":
-		text = texts.Help
-	}
-	body, err := payload{Text: text}.encode()
-	if err != nil {
-		return reaction{}, errors.Join(errBadUpdate, err)
-	}
-	return reaction{effects: store.Effects{Messages: []store.Outgoing{{ChatID: m.Chat.ID, Payload: body}}}}, nil
-}
-
-// command is the command that a message begins with, in lower case and without the bot's name, or "".
-func command(text string) string {
+// command is the command that a message begins with, in lower case, and the bot that it names, if any; "" for none.
+func command(text string) (name, addressee string) {
 	if !strings.HasPrefix(text, "/") {
-		return ""
+		return "", ""
 	}
-	word, _, _ := strings.Cut(strings.Fields(text)[0], "@")
-	return strings.ToLower(word)
+	name, addressee, _ = strings.Cut(strings.Fields(text)[0], "@")
+	return strings.ToLower(name), addressee
 }
 
-// press gives a ticket the status of the button, and writes it into the post.
-func (h handlers) press(ctx context.Context, q *models.CallbackQuery) (reaction, error) {
-	texts := h.textsFor(&q.From)
-	ticketID, status, ok := ticket.ParseCallbackData(q.Data)
-	chatID, messageID := messageOf(q)
-	switch {
-	case !ok:
-		return says(q, texts.UnknownButton), nil
-	case chatID != h.cfg.ChatID:
-		return says(q, texts.WrongChat), nil
+// send puts a message into the outbox.
+func send(tx store.Tx, to store.Outgoing, p payload) error {
+	body, err := p.encode()
+	if err != nil {
+		return errors.Join(errBadUpdate, err)
 	}
-	change := ticket.Change{Status: status, At: h.now(),
-		Actor: ticket.ActorName(q.From.Username, q.From.FirstName, q.From.LastName, q.From.ID)}
-	edited, err := h.edited(ctx, q, ticketID, change)
-	switch {
-	case errors.Is(err, errNoButton):
-		return says(q, texts.UnknownButton), nil
-	case err != nil:
-		return reaction{}, err
-	}
-	r := says(q, texts.Status+": "+texts.Statuses[status])
-	r.effects.Statuses = []store.StatusChange{
-		{TicketID: ticketID, Status: status, ActorID: q.From.ID, ActorName: change.Actor, At: change.At}}
-	if edited.Text != "" {
-		body, err := edited.encode()
-		if err != nil {
-			return reaction{}, errors.Join(errBadUpdate, err)
-		}
-		r.effects.Edits = []store.Edit{{ChatID: chatID, MessageID: int64(messageID), Payload: body}}
-	}
-	return r, nil
-}
-
-func says(q *models.CallbackQuery, text string) reaction {
-	return reaction{answer: &answer{queryID: q.ID, text: text}}
-}
-
-// messageOf is the message whose button was pressed; zeros where Telegram says nothing of it.
-func messageOf(q *models.CallbackQuery) (chatID int64, messageID int) {
-	switch {
-	case q.Message.Message != nil:
-		return q.Message.Message.Chat.ID, q.Message.Message.ID
-	case q.Message.InaccessibleMessage != nil:
-		return q.Message.InaccessibleMessage.Chat.ID, q.Message.InaccessibleMessage.MessageID
-	}
-	return 0, 0
-}
-
-// errNoButton is a press of a button that is not there: its data was made up, or nobody knows the ticket any more.
-var errNoButton = errors.New("no such button")
-
-// edited is the post with its new status, and with its keyboard as it is. Of a post that Telegram no longer shows, it is
-// what the store knows of the ticket.
-func (h handlers) edited(ctx context.Context, q *models.CallbackQuery, ticketID string, change ticket.Change) (payload, error) {
-	show := h.cfg.show()
-	if m := q.Message.Message; m != nil {
-		if !hasButton(m.ReplyMarkup, q.Data) {
-			return payload{}, errNoButton
-		}
-		if m.Text == "" { // a picture, say: only the status is kept
-			return payload{}, nil
-		}
-		p := fromPost(ticket.ApplyStatus(toPost(m), change, show))
-		p.Keyboard = m.ReplyMarkup
-		return p, nil
-	}
-	t, err := h.tickets.Ticket(ctx, ticketID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return payload{}, errNoButton
-	case err != nil:
-		return payload{}, fmt.Errorf("look up the ticket of a press: %w", err)
-	}
-	show.Change = &change
-	return payload{Text: ticket.Render(t, show)[0], HTML: true, Keyboard: keyboard(t.ID, show.Texts)}, nil
+	to.Payload = body
+	return tx.Send(to)
 }

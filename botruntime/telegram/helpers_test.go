@@ -118,7 +118,7 @@ type world struct {
 	*sim.Server
 	t      testing.TB
 	cfg    Config
-	dir    string
+	base   store.Options // where the store is
 	store  *store.Store
 	health *health
 	logs   *logs
@@ -130,11 +130,17 @@ type world struct {
 // newWorld makes a world in which nothing runs yet.
 func newWorld(t testing.TB, limits sim.Limits) *world {
 	t.Helper()
+	return newWorldIn(t, limits, store.Options{Dir: t.TempDir()})
+}
+
+// newWorldIn is newWorld with its store elsewhere.
+func newWorldIn(t testing.TB, limits sim.Limits, base store.Options) *world {
+	t.Helper()
 	s := sim.New(sim.Config{Limits: limits})
 	if err := s.AddChat(sim.Chat{ID: group, Title: "Feedback group"}); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{Server: s, t: t, dir: t.TempDir(), health: &health{}, logs: &logs{}}
+	w := &world{Server: s, t: t, base: base, health: &health{}, logs: &logs{}}
 	moscow, err := time.LoadLocation("Europe/Moscow")
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +155,10 @@ func newWorld(t testing.TB, limits sim.Limits) *world {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	if w.store, err = store.Open(context.Background(), w.dir, store.Options{ChatID: group}); err != nil {
+	opts := w.base
+	opts.Route, opts.Topic = w.cfg.Route, w.cfg.TopicKey
+	w.store, err = store.Open(context.Background(), opts)
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -178,8 +187,10 @@ func (w *world) halt() {
 func (w *world) end() {
 	w.halt()
 	w.Server.Close()
-	if err := w.store.Close(); err != nil {
-		w.t.Error(err)
+	if w.store != nil { // it was opened
+		if err := w.store.Close(); err != nil {
+			w.t.Error(err)
+		}
 	}
 	for _, secret := range []string{sim.TestToken, "TEST-TOKEN", secretText} {
 		if strings.Contains(w.logs.String(), secret) {

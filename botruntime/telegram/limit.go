@@ -10,10 +10,12 @@ import (
 
 // window admits so many calls in any window of time, as the server counts them. The server counts a call at some moment
 // between its begin and its end here, so a place is taken before the call begins and is free again a window after it
-// ended: however long calls travel, the server never sees too many. A nil window admits everything.
+// ended: however long calls travel, the server never sees too many. Who waits is served in the order of arrival, so that no chat
+// gets more of the overall window than another. A nil window admits everything.
 type window struct {
 	places int
 	length time.Duration
+	door   chan struct{} // whoever is first in the queue holds it; goroutines that wait for a channel are served in order
 
 	mu     sync.Mutex
 	calls  int         // under way
@@ -33,15 +35,27 @@ func newWindow(l Limit) *window {
 		return nil
 	}
 	margin := min(max(l.Window/1000, leastMargin), mostMargin)
-	return &window{places: l.Messages, length: l.Window + margin, change: make(chan struct{})}
+	return &window{places: l.Messages, length: l.Window + margin, door: make(chan struct{}, 1), change: make(chan struct{})}
 }
 
-// try takes a place if there is one now. Otherwise it returns when one may be free: after wait (if that is positive),
-// or at the next change.
-func (w *window) try() (ok bool, wait time.Duration, change <-chan struct{}) {
+// try takes a place if there is one now and nobody waits for it.
+func (w *window) try() bool {
 	if w == nil {
-		return true, 0, nil
+		return true
 	}
+	select {
+	case w.door <- struct{}{}:
+	default:
+		return false
+	}
+	ok, _, _ := w.look()
+	<-w.door
+	return ok
+}
+
+// look takes a place if there is one now. Otherwise it returns when one may be free: after wait (if that is positive),
+// or at the next change.
+func (w *window) look() (ok bool, wait time.Duration, change <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -58,10 +72,19 @@ func (w *window) try() (ok bool, wait time.Duration, change <-chan struct{}) {
 	return false, wait, w.change
 }
 
-// acquire waits for a place.
+// acquire waits for a place, behind those who wait already.
 func (w *window) acquire(ctx context.Context) error {
+	if w == nil {
+		return nil
+	}
+	select {
+	case w.door <- struct{}{}:
+		defer func() { <-w.door }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
-		ok, wait, change := w.try()
+		ok, wait, change := w.look()
 		if ok {
 			return nil
 		}
@@ -90,10 +113,10 @@ func (w *window) end(made bool) {
 type slot struct{ chat, overall *window }
 
 func (s slot) try() bool {
-	if ok, _, _ := s.chat.try(); !ok {
+	if !s.chat.try() {
 		return false
 	}
-	if ok, _, _ := s.overall.try(); !ok {
+	if !s.overall.try() {
 		s.chat.end(false)
 		return false
 	}

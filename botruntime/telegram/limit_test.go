@@ -58,7 +58,7 @@ func TestWindowGivesBackWhatWasNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindow(Limit{1, time.Hour})
 		for range 3 {
-			if ok, _, _ := w.try(); !ok {
+			if !w.try() {
 				t.Fatal("no place")
 			}
 			w.end(false)
@@ -98,6 +98,39 @@ func TestSlotTakesBothOrNone(t *testing.T) {
 		a.end(false)
 		if !b.try() {
 			t.Error("a place that was not to be had was kept")
+		}
+	})
+}
+
+func TestWhoWaitsIsServedInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWindow(Limit{1, time.Second})
+		_ = w.acquire(t.Context())
+		w.end(true)
+		stays := t.Context()
+		gone, leave := context.WithCancel(stays)
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				ctx := stays
+				if i == 2 {
+					ctx = gone
+				}
+				if w.acquire(ctx) == nil {
+					order = append(order, i)
+					w.end(true)
+				}
+			})
+			synctest.Wait()
+			if w.try() {
+				t.Error("somebody who did not wait came before those who do")
+			}
+		}
+		leave()
+		wg.Wait()
+		if !slices.Equal(order, []int{0, 1, 3, 4}) {
+			t.Errorf("served %v", order)
 		}
 	})
 }

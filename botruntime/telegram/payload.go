@@ -36,14 +36,6 @@ func (p payload) parseMode() models.ParseMode {
 	return ""
 }
 
-// markup is the keyboard as parameters take it: an interface without a nil pointer in it.
-func (p payload) markup() models.ReplyMarkup {
-	if p.Keyboard == nil {
-		return nil
-	}
-	return p.Keyboard
-}
-
 func decodePayload(data []byte) (p payload, err error) {
 	if err = json.Unmarshal(data, &p); err != nil {
 		return p, errors.Join(errBadJob, err)
@@ -81,7 +73,7 @@ func hasButton(k *models.InlineKeyboardMarkup, data string) bool {
 }
 
 // toPost is a message's text as package ticket works on it.
-func toPost(m *models.Message) ticket.Post {
+func toPost(m *message) ticket.Post {
 	p := ticket.Post{Text: m.Text}
 	for _, e := range m.Entities {
 		p.Entities = append(p.Entities, ticket.Entity{Type: string(e.Type), Offset: e.Offset, Length: e.Length, Origin: e})

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
 // lookAgain is how often the chat is looked at: it may be renamed, or the bot lose its rights, while nothing is posted.
@@ -15,25 +17,31 @@ const lookAgain = 10 * time.Minute
 // profiler learns who the bot is and whether it may post in the staff's chat.
 type profiler struct {
 	cfg      *Config
+	store    Store
 	api      *api
 	standing *standing
 	health   Health
+	identity *identity // told who the bot is
 }
 
 func (p *profiler) run(ctx context.Context) {
 	retry := backoff{jitter: p.cfg.Rand}
 	for ctx.Err() == nil {
 		changed := p.api.tokenChanged()
-		username, title, err := p.look(ctx)
+		me, chat, err := p.look(ctx)
 		if err == nil {
-			p.health.Bot(username, title)
+			p.health.Bot(me.Username, chat.name())
 			p.standing.works(profilePart)
+			p.lookFurther(ctx, me, chat)
 			retry.reset()
 			_ = pause(ctx, lookAgain, changed)
 			continue
 		}
 		if ctx.Err() == nil {
-			v := judge(err, p.cfg.ChatID)
+			v := judge(err, p.mainChat())
+			if v.migrateTo != 0 && p.follow(ctx, p.mainChat(), v.migrateTo) {
+				continue
+			}
 			p.standing.fails(profilePart, v)
 			p.cfg.Logger.Warn("cannot work in the chat", "reason", v.reason, "why", v.message)
 			_ = pause(ctx, max(retry.next(), v.wait), changed)
@@ -41,25 +49,66 @@ func (p *profiler) run(ctx context.Context) {
 	}
 }
 
+func (p *profiler) mainChat() int64 { return p.store.EffectiveChat(p.cfg.ChatID) }
+
+// follow records that a group has become a supergroup.
+func (p *profiler) follow(ctx context.Context, from, to int64) bool {
+	if err := migrate(ctx, p.store, from, to); err != nil {
+		p.cfg.Logger.Error("cannot follow the group", "err", err)
+		return false
+	}
+	p.cfg.Logger.Info("the group became a supergroup", "chat", from, "new chat", to)
+	return p.mainChat() != from
+}
+
 // look asks who the bot is and what the chat is called; it fails where a post in the chat would.
-func (p *profiler) look(ctx context.Context) (username, title string, err error) {
+func (p *profiler) look(ctx context.Context) (me userInfo, chat chatInfo, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var me userInfo
 	if err := p.api.call(ctx, "getMe", struct{}{}, &me); err != nil {
-		return "", "", err
+		return me, chat, err
 	}
-	chat, err := p.api.chat(ctx, p.cfg.ChatID)
-	if err != nil {
-		return "", "", err
+	p.identity.set(me)
+	if chat, err = p.api.chat(ctx, p.mainChat()); err != nil {
+		return me, chat, err
 	}
-	return me.Username, chat.name(), p.api.checkRights(ctx, me, chat)
+	return me, chat, p.api.checkRights(ctx, me, chat)
+}
+
+// lookFurther looks at what hinders some tickets only: the right to make topics, and the chats of routes.
+func (p *profiler) lookFurther(ctx context.Context, me userInfo, main chatInfo) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	switch err := p.api.checkTopics(ctx, p.cfg, me, main); {
+	case err == nil:
+		p.standing.works(topicsPart)
+	case errors.Is(err, errNoTopics):
+		p.standing.fails(topicsPart, verdict{harmless: true, reason: v1alpha1.ReasonNoRights,
+			message: needsTopicRight(main.ID) + "; tickets go to the general topic"})
+	}
+	for _, r := range p.cfg.Routes {
+		id := p.store.EffectiveChat(r.ChatID)
+		if id == main.ID {
+			continue
+		}
+		chat, err := p.api.chat(ctx, id)
+		if err == nil {
+			err = p.api.checkRights(ctx, me, chat)
+		}
+		if err != nil {
+			p.standing.chatFails(id, judge(err, id))
+			continue
+		}
+		p.standing.chatWorks(id)
+	}
 }
 
 // userInfo, chatInfo and memberInfo are what matters of the Bot API's User, ChatFullInfo and ChatMember.
 type userInfo struct {
 	ID       int64  `json:"id"`
 	Username string `json:"username"`
+	// ReadsAll is whether privacy mode is off.
+	ReadsAll bool `json:"can_read_all_group_messages"`
 }
 
 type chatInfo struct {
@@ -67,6 +116,7 @@ type chatInfo struct {
 	Type        string `json:"type"`
 	Title       string `json:"title"`
 	FirstName   string `json:"first_name"`
+	IsForum     bool   `json:"is_forum"`
 	Permissions *struct {
 		CanSendMessages bool `json:"can_send_messages"`
 	} `json:"permissions"`
@@ -77,6 +127,7 @@ type memberInfo struct {
 	IsMember        bool   `json:"is_member"`         // restricted
 	CanSendMessages bool   `json:"can_send_messages"` // restricted
 	CanPostMessages bool   `json:"can_post_messages"` // administrators of channels
+	CanManageTopics bool   `json:"can_manage_topics"` // administrators of forums
 }
 
 // name is the title of a group, or whose private chat it is.
@@ -92,13 +143,18 @@ func (a *api) chat(ctx context.Context, id int64) (chat chatInfo, err error) {
 	return chat, err
 }
 
+// member asks what a person, or the bot, is in a chat.
+func (a *api) member(ctx context.Context, chatID, userID int64) (m memberInfo, err error) {
+	err = a.call(ctx, "getChatMember", map[string]int64{"chat_id": chatID, "user_id": userID}, &m)
+	return m, err
+}
+
 // checkRights looks up whether the bot may post in a chat: a refusalError like that of a post if not.
 func (a *api) checkRights(ctx context.Context, me userInfo, chat chatInfo) error {
 	if chat.Type == "private" {
 		return nil
 	}
-	var member memberInfo
-	err := a.call(ctx, "getChatMember", map[string]int64{"chat_id": chat.ID, "user_id": me.ID}, &member)
+	member, err := a.member(ctx, chat.ID, me.ID)
 	var refusal *refusalError
 	if errors.As(err, &refusal) && refusal.Code == http.StatusBadRequest {
 		return nil // a channel may keep its members to itself; a post will tell

@@ -6,9 +6,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/go-telegram/bot"
-	"github.com/go-telegram/bot/models"
-
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
@@ -36,7 +33,8 @@ func (e *TestError) Error() string { return e.Message }
 // moment, within the limits. text is added to the message; it may be empty. It is tried once; its error is a *TestError.
 func (b *Bot) SendTest(ctx context.Context, text string) (TestMessage, error) {
 	s := b.sender
-	place := slot{chat: s.staff, overall: s.overall}
+	chatID := s.store.EffectiveChat(s.cfg.ChatID)
+	place := slot{chat: s.window(chatID), overall: s.overall}
 	if place.acquire(ctx) != nil {
 		return TestMessage{}, &TestError{Reason: v1alpha1.ReasonRateLimited,
 			Message: "the messages that wait already take all that Telegram's limits (spec.telegram.limits) allow: try again later"}
@@ -44,17 +42,13 @@ func (b *Bot) SendTest(ctx context.Context, text string) (TestMessage, error) {
 	defer place.end(true)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	ctx, body := keepAnswer(ctx)
-	_, err := b.api.bot().SendMessage(ctx, &bot.SendMessageParams{
-		ChatID: s.cfg.ChatID, Text: testText(ticket.Texts(s.cfg.Language), text),
-		LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: bot.True()},
-	})
-	answer, ok := readAcceptance(*body)
-	if err != nil && !ok {
-		return TestMessage{}, testError(judge(err, s.cfg.ChatID))
+	sent, err := b.api.deliver(ctx, "sendMessage", messageParams{ChatID: chatID,
+		Text: testText(ticket.Texts(s.cfg.Language), text), LinkPreview: linkPreview{Disabled: true}})
+	if err != nil {
+		return TestMessage{}, testError(judge(err, chatID))
 	}
 	b.standing.works(senderPart)
-	return TestMessage{ChatID: s.cfg.ChatID, MessageID: int64(answer.Result.MessageID), At: time.Unix(answer.Result.Date, 0)}, nil
+	return TestMessage{ChatID: chatID, MessageID: sent.MessageID, At: sent.at()}, nil
 }
 
 func testText(texts *ticket.Catalog, own string) string {

@@ -3,6 +3,8 @@
 package telegram
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ const (
 	profilePart part = iota // getMe, getChat
 	senderPart              // posts in the staff's chat
 	pollerPart              // getUpdates
+	topicsPart              // topics
 	parts
 )
 
@@ -27,8 +30,9 @@ type standing struct {
 	health Health
 
 	mu       sync.Mutex
-	problems [parts]verdict // those without a reason are none
-	known    bool           // something worked
+	problems [parts]verdict    // those without a reason are none
+	chats    map[int64]verdict // of the sender in the staff's other chats
+	known    bool              // something worked
 	told     verdict
 }
 
@@ -41,6 +45,30 @@ func (s *standing) works(p part) {
 		s.problems[profilePart] = verdict{}
 	}
 	s.known = s.known || p != pollerPart
+	s.tell()
+}
+
+// chatWorks says that a message to one of the staff's other chats was taken.
+func (s *standing) chatWorks(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, failed := s.chats[id]; failed {
+		delete(s.chats, id)
+		s.tell()
+	}
+}
+
+// chatFails says that a message to one of the staff's other chats was not.
+func (s *standing) chatFails(id int64, v verdict) {
+	if v.reason == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.chats == nil {
+		s.chats = map[int64]verdict{}
+	}
+	s.chats[id] = v
 	s.tell()
 }
 
@@ -58,9 +86,13 @@ func (s *standing) fails(p part, v verdict) {
 // tell reports the first problem that hinders, or else the first one.
 func (s *standing) tell() {
 	now := verdict{reason: v1alpha1.ReasonReachable}
-	for _, v := range s.problems {
+	problems := s.problems[:]
+	for _, id := range slices.Sorted(maps.Keys(s.chats)) {
+		problems = append(problems, s.chats[id])
+	}
+	for _, v := range problems {
 		if v.reason != "" && (now.reason == v1alpha1.ReasonReachable || v.hinders() && !now.hinders()) {
-			now = verdict{reason: v.reason, message: v.message, wait: v.wait}
+			now = verdict{reason: v.reason, message: v.message, wait: v.wait, harmless: v.harmless}
 		}
 	}
 	if now == s.told || now.reason == v1alpha1.ReasonReachable && !s.known {
@@ -72,6 +104,9 @@ func (s *standing) tell() {
 
 // hinders tells whether Telegram cannot be worked with. A short wait is everyday life at Telegram's limits.
 func (v verdict) hinders() bool {
+	if v.harmless {
+		return false
+	}
 	switch v.reason {
 	case v1alpha1.ReasonReachable:
 		return false

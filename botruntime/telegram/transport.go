@@ -70,22 +70,25 @@ type outageError struct {
 func (e *outageError) Error() string { return e.What }
 func (e *outageError) Unwrap() error { return e.Err }
 
-// transport carries out go-telegram/bot's requests. It makes typed errors of everything that is no success, free of
-// the address, which has the token in it.
+// transport carries out calls. It makes typed errors of everything that is no success, free of the address, which has the
+// token in it.
 type transport struct{ client *http.Client }
 
-// Do sends a request. Its body, a pipe, is read first: with a length it goes out in one piece, and can go out again
-// over a fresh connection when the first one turns out to be closed.
-func (t transport) Do(req *http.Request) (*http.Response, error) {
-	if req.Body != nil {
-		body, err := io.ReadAll(req.Body)
-		if err != nil {
-			return nil, fmt.Errorf("build the request: %w", err)
-		}
-		req.ContentLength = int64(len(body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body = io.NopCloser(bytes.NewReader(body))
+var jsonType = []string{"application/json"}
+
+// post sends JSON to an address and returns the body of a successful answer. The body can go out again, over a fresh connection
+// when the first one turns out to be closed.
+func (t transport) post(ctx context.Context, address string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", withoutURL(err))
 	}
+	req.Header["Content-Type"] = jsonType
+	return t.exchange(req)
+}
+
+// exchange carries out a request and returns the body of a successful answer.
+func (t transport) exchange(req *http.Request) ([]byte, error) {
 	var reached atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { reached.Store(true) }}
 	resp, err := t.client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace))) // #nosec G704 -- the address is the spec's
@@ -97,40 +100,21 @@ func (t transport) Do(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, readRefusal(resp)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := readAll(resp)
 	if err != nil {
 		return nil, &outageError{Reached: true, What: "its answer broke off", Err: err}
 	}
-	if keep, ok := req.Context().Value(answerKey{}).(*[]byte); ok {
-		*keep = body
+	return body, nil
+}
+
+// readAll reads an answer of at most maxAnswer bytes, where it says its length with one allocation.
+func readAll(resp *http.Response) ([]byte, error) {
+	if resp.ContentLength < 0 || resp.ContentLength > maxRefusal {
+		return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
-}
-
-// answerKey is the context's key for where to keep the body of a successful answer.
-type answerKey struct{}
-
-// keepAnswer has the body of a call's successful answer kept.
-func keepAnswer(ctx context.Context) (context.Context, *[]byte) {
-	body := new([]byte)
-	return context.WithValue(ctx, answerKey{}, body), body
-}
-
-// acceptance is what matters of the answer to a message that Telegram took.
-type acceptance struct {
-	OK     bool `json:"ok"`
-	Result struct {
-		MessageID int   `json:"message_id"`
-		Date      int64 `json:"date"`
-	} `json:"result"`
-}
-
-// readAcceptance reads an answer. Telegram took the message even where the rest of its answer is beyond the library:
-// sending it again would post it twice.
-func readAcceptance(body []byte) (a acceptance, ok bool) {
-	err := json.Unmarshal(body, &a)
-	return a, err == nil && a.OK && a.Result.MessageID != 0
+	body := make([]byte, resp.ContentLength)
+	_, err := io.ReadFull(resp.Body, body)
+	return body, err
 }
 
 // withoutURL takes the address out of an error of net/http's.

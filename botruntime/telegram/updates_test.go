@@ -13,30 +13,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-telegram/bot/models"
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
-	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram/richtext"
 )
 
-func TestDirectMessages(t *testing.T) {
+func TestPeopleAreSpokenToInTheirLanguage(t *testing.T) {
 	ru, en := ticket.Texts("ru"), ticket.Texts("en")
 	tests := []struct{ language, text, want string }{
-		{"ru", "/start", ru.Start},
-		{"ru", "/start ref_12", ru.Start},
-		{"en-GB", "/HELP", en.Help},
-		{"en", "/help@feedback_sim_bot", en.Help},
-		{"de", "/help", ru.Help}, // the chat's language
-		{"", "hello", ru.Hint},
-		{"en", "/feedback", en.Hint},
+		{"ru", "/start", ru.Direct.Start},
+		{"ru", "/start ref_12", ru.Direct.Start},
+		{"en-GB", "/HELP", en.Direct.Help},
+		{"en", "/help@feedback_sim_bot", en.Direct.Help},
+		{"en", "/help@another_bot", en.Direct.Hint},
+		{"de", "/help", ru.Direct.Help}, // the chat's language
+		{"", "hello", ru.Direct.Hint},
 	}
 	for _, tc := range tests {
 		t.Run(tc.language+" "+tc.text, func(t *testing.T) {
 			inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+				w.cfg.Intake = testIntake
 				w.start()
+				settle(time.Second) // by then it knows its name
 				person := sim.User{ID: 77, FirstName: "P", LanguageCode: tc.language}
 				if _, err := w.Say(person.ID, tc.text, person); err != nil {
 					t.Fatal(err)
@@ -76,150 +74,7 @@ func TestGroupsAndBlockedUsersGetNothing(t *testing.T) {
 	})
 }
 
-func TestPress(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		w.start()
-		w.admit("1 < 2")
-		settle(time.Second)
-		before := w.Messages(group)[0]
-		press(t, w, before.ID, ticket.CallbackData("ticket_site_1", ticket.StatusInProgress), "Статус: В работе")
-		settle(time.Second)
-		after := w.Messages(group)[0]
-		date := time.Now().In(w.cfg.Location).Format("02.01.2006 15:04")
-		if !strings.HasSuffix(after.Text, "Статус: В работе — @support_desk, "+date+"\n#bug #in_progress") {
-			t.Errorf("the post is\n%s", after.Text)
-		}
-		if !strings.HasPrefix(after.HTML(), "🔧 <b>Обращение ticket_site_1</b>") || !strings.Contains(after.HTML(), "1 &lt; 2") {
-			t.Errorf("formatting was lost:\n%s", after.HTML())
-		}
-		if diff := cmp.Diff(before.Buttons, after.Buttons); diff != "" {
-			t.Errorf("the keyboard changed:\n%s", diff)
-		}
-		press(t, w, before.ID, ticket.CallbackData("ticket_site_1", ticket.StatusClosed), "Статус: Закрыто")
-		settle(time.Second)
-		closed := w.Messages(group)[0].Text
-		if strings.Count(closed, "Статус:") != 1 || !strings.HasSuffix(closed, "#bug #closed") {
-			t.Errorf("the post is\n%s", closed)
-		}
-	})
-}
-
-func TestPressOnADeletedPost(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		w.start()
-		w.admit("first")
-		settle(time.Second)
-		data := ticket.CallbackData("ticket_site_1", ticket.StatusRead)
-		id, err := w.Press(group, w.Messages(group)[0].ID, data, support)
-		if err != nil || !w.Delete(group, w.Messages(group)[0].ID) {
-			t.Fatal(err)
-		}
-		w.admit("second")
-		settle(time.Second)
-		if _, answered := w.CallbackAnswer(id); !answered {
-			t.Error("the press was not answered")
-		}
-		if n := len(w.Messages(group)); n != 1 {
-			t.Errorf("%d messages, want the second: an edit that cannot be made holds nothing up", n)
-		}
-		if waiting, err := w.store.WaitingChats(t.Context()); err != nil || len(waiting) != 0 {
-			t.Errorf("jobs wait for %v, err %v", waiting, err)
-		}
-	})
-}
-
-// press presses a button and checks the answer.
-func press(t *testing.T, w *world, messageID int, data, want string) {
-	t.Helper()
-	id, err := w.PressForged(group, messageID, data, support)
-	if err != nil {
-		t.Fatal(err)
-	}
-	settle(time.Second)
-	if a, ok := w.CallbackAnswer(id); !ok || a.Text != want {
-		t.Errorf("the press was answered with %q (%v), want %q", a.Text, ok, want)
-	}
-}
-
-func TestPressOnAPostOfTheExistingBot(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		text, err := richtext.ParseHTML("🆕 <b>НОВОЕ ОБРАЩЕНИЕ</b> <code>ticket_site_9</code>\n\nТема: <i>баг</i> 😀 1 &lt; 2\n\n#bug #new")
-		if err != nil {
-			t.Fatal(err)
-		}
-		button := sim.Button{Text: "✅", CallbackData: "status_ticket_site_9_closed"}
-		id, err := w.AddMessage(sim.Message{ChatID: group, Text: text.Text, Entities: text.Entities, Buttons: [][]sim.Button{{button}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.start()
-		press(t, w, id, "status_ticket_site_9_closed", "Статус: Закрыто")
-		m, _ := w.Message(group, id)
-		date := m.EditDate.In(w.cfg.Location).Format("02.01.2006 15:04")
-		want := "✅ <b>НОВОЕ ОБРАЩЕНИЕ</b> <code>ticket_site_9</code>\n\nТема: <i>баг</i> 😀 1 &lt; 2\n\n" +
-			"<b>Статус:</b> Закрыто — @support_desk, " + date + "\n#bug #closed"
-		if diff := cmp.Diff(want, m.HTML()); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-		if diff := cmp.Diff([][]sim.Button{{button}}, m.Buttons); diff != "" {
-			t.Errorf("the keyboard changed:\n%s", diff)
-		}
-	})
-}
-
-func TestPressesThatDoNothing(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		const elsewhere = -1005555555555
-		if err := w.AddChat(sim.Chat{ID: elsewhere, Title: "Elsewhere"}); err != nil {
-			t.Fatal(err)
-		}
-		w.start()
-		w.admit("text")
-		settle(time.Second)
-		post := w.Messages(group)[0]
-		other, err := w.AddMessage(sim.Message{ChatID: elsewhere, Text: "x #new", Buttons: post.Buttons})
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts := ticket.Texts("ru")
-		press(t, w, post.ID, "status_ticket_site_77_closed", texts.UnknownButton) // made up: the post has no such button
-		press(t, w, post.ID, "cat_bug", texts.UnknownButton)
-		id, err := w.Press(elsewhere, other, "status_ticket_site_1_closed", support)
-		if err != nil {
-			t.Fatal(err)
-		}
-		settle(time.Second)
-		if a, _ := w.CallbackAnswer(id); a.Text != texts.WrongChat {
-			t.Errorf("in another chat the answer is %q", a.Text)
-		}
-		if n := w.Stats().Edited; n != 0 {
-			t.Errorf("%d edits", n)
-		}
-	})
-}
-
-func TestPressOnAnInaccessibleMessage(t *testing.T) {
-	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
-		w.admit("1 < 2")
-		h := handlers{cfg: mustComplete(t, w.cfg), tickets: w.store, now: time.Now}
-		query := &models.CallbackQuery{ID: "1", From: models.User{ID: 5, FirstName: "Ann"}, Data: "status_ticket_site_1_read"}
-		query.Message.InaccessibleMessage = &models.InaccessibleMessage{Chat: models.Chat{ID: group}, MessageID: 12}
-		r, err := h.handle(t.Context(), &models.Update{CallbackQuery: query})
-		if err != nil || len(r.effects.Edits) != 1 || len(r.effects.Statuses) != 1 {
-			t.Fatalf("reaction %+v, err %v", r, err)
-		}
-		p, err := decodePayload(r.effects.Edits[0].Payload)
-		if err != nil || !p.HTML || !strings.Contains(p.Text, "1 &lt; 2") || !strings.HasSuffix(p.Text, "#bug #read") {
-			t.Errorf("the edit is %+v, err %v", p, err)
-		}
-		query.Data = "status_ticket_site_2_read"
-		if r, err = h.handle(t.Context(), &models.Update{CallbackQuery: query}); err != nil || len(r.effects.Edits) != 0 {
-			t.Errorf("for a ticket that nobody knows: %+v, err %v", r, err)
-		}
-	})
-}
-
-func mustComplete(t *testing.T, cfg Config) *Config {
+func mustComplete(t testing.TB, cfg Config) *Config {
 	t.Helper()
 	if err := cfg.complete(); err != nil {
 		t.Fatal(err)
@@ -301,10 +156,7 @@ func TestAnotherPollerIsReported(t *testing.T) {
 	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
 		w.start()
 		settle(time.Second)
-		other, err := newAPI(mustComplete(t, w.cfg))
-		if err != nil {
-			t.Fatal(err)
-		}
+		other := newAPI(mustComplete(t, w.cfg))
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		for ctx.Err() == nil {
@@ -361,31 +213,70 @@ func TestOffsetStartsAnew(t *testing.T) {
 }
 
 func FuzzHandle(f *testing.F) {
-	f.Add([]byte(`{"update_id":1,"message":{"message_id":1,"date":1,"text":"/","chat":{"id":5,"type":"private"},"from":{"id":5}}}`))
-	f.Add([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":5,"first_name":"\u202e"},"data":"status_x_read","message":` +
+	const person = `"from":{"id":5,"first_name":"\u202e"},"chat":{"id":5,"type":"private"}`
+	f.Add([]byte(`{"message":{"message_id":1,"date":1,"text":"/",` + person + `}}`))
+	f.Add([]byte(`{"message":{"message_id":1,"date":1,"text":"/feedback\u0000",` + person + `}}`))
+	f.Add([]byte(`{"message":{"message_id":-1,"date":-1,"caption":"\ud800 long enough","photo":[{}],"media_group_id":"\u0000",` + person + `}}`))
+	f.Add([]byte(`{"edited_message":{"message_id":1,"date":1,"text":"x",` + person + `}}`))
+	f.Add([]byte(`{"callback_query":{"id":"1","from":{"id":5},"data":"cat_bug","message":{"message_id":7,"date":1,` + person + `}}}`))
+	f.Add([]byte(`{"callback_query":{"id":"1","from":{"id":5,"first_name":"\u202e"},"data":"status_x_read","message":` +
 		`{"message_id":7,"date":1,"text":"\ud83d\ude00 x\n#new","entities":[{"type":"bold","offset":1,"length":-5}],"chat":{"id":-1001234567890},` +
 		`"reply_markup":{"inline_keyboard":[[{"text":"x","callback_data":"status_x_read"}]]}}}}`))
 	f.Add([]byte(`{"callback_query":{"data":"status_x_read","message":{"chat":{"id":-1001234567890},"message_id":7,"date":0}}}`))
 	f.Add([]byte(`{"callback_query":{"message":null}}`))
-	w := &worker{cfg: &Config{ChatID: group, Location: time.UTC, Language: "ru"}}
-	w.handlers = handlers{cfg: w.cfg, tickets: noTickets{}, now: time.Now}
+	f.Add([]byte(`{"my_chat_member":{"chat":{"id":5,"type":"private"},"new_chat_member":{"status":"kicked"}}}`))
+	w := newWorld(f, sim.Limits{})
+	f.Cleanup(w.end)
+	w.cfg.Intake = testIntake
+	cfg := mustComplete(f, w.cfg)
+	a, clock := newAPI(cfg), time.Now()
+	now := func() time.Time { clock = clock.Add(time.Minute); return clock } // nobody writes too fast
+	worker := newWorker(cfg, w.store, a, nil, handlers{cfg: cfg, api: a, identity: &identity{}, effectiveChat: w.store.EffectiveChat,
+		members: newMembers(a, time.Now), now: now})
+	for _, text := range []string{"/feedback", "/skip", "Bug"} { // the person of the seeds is asked for a text
+		body := fmt.Sprintf(`{"message":{"message_id":1,"date":1,"text":%q,%s}}`, text, strings.Replace(person, "first", `language_code":"en","first`, 1))
+		w.handled(worker, []byte(body))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := w.handle(t.Context(), store.Update{Payload: body})
-		if err != nil && !strings.Contains(err.Error(), "Bot API") {
-			t.Fatalf("%v", err)
-		}
-		for _, e := range r.effects.Edits {
-			p, err := decodePayload(e.Payload)
-			if err != nil || e.ChatID != group || ticket.Units(p.Text) == 0 {
-				t.Fatalf("edit %+v of %+v, err %v", e, p, err)
-			}
-		}
+		w.t = t
+		w.handled(worker, body)
 	})
 }
 
-// noTickets is a store without tickets.
-type noTickets struct{}
-
-func (noTickets) Ticket(context.Context, string) (ticket.Ticket, error) {
-	return ticket.Ticket{}, store.ErrNotFound
+// handled has an update handled, whatever it is, and everything sent that follows from it.
+func (w *world) handled(worker *worker, body []byte) {
+	w.t.Helper()
+	ctx := context.Background()
+	w.seq++
+	if err := w.store.SaveUpdates(ctx, []store.Update{{ID: w.seq, Payload: body}}); err != nil {
+		w.t.Fatal(err)
+	}
+	a := arrival{id: w.seq}
+	a.update, _ = readUpdate(body)
+	if err := worker.finish(ctx, a); err != nil {
+		w.t.Fatalf("it would be tried for ever: %v", err)
+	}
+	worker.wg.Wait()
+	chats, err := w.store.WaitingChats(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, chat := range chats {
+		var done *store.Outcome
+		for {
+			job, err := w.store.Advance(ctx, chat, done, true)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if job == nil {
+				break
+			}
+			p, err := decodePayload(job.Payload)
+			if job.Kind != store.JobPost && job.Kind != store.JobTopic && (err != nil || p.Text == "" && job.Kind != store.JobCopy || ticket.Units(p.Text) > ticket.MaxUnits) {
+				w.t.Fatalf("job %+v with %+v, err %v", job, p, err)
+			}
+			w.seq++
+			done = &store.Outcome{Seq: job.Seq, Kind: store.Sent, MessageID: w.seq, At: time.Now()}
+		}
+	}
 }

@@ -188,5 +188,5 @@ func Hashtag(word string) string {
 	return "#" + tag
 }
 
-// isInert tells whether Telegram makes nothing of s by itself: no link, mention, hashtag or command.
-func isInert(s string) bool { return !strings.ContainsAny(s, "./@#$:") }
+// IsInert tells whether Telegram makes nothing of s by itself: no link, mention, hashtag or command.
+func IsInert(s string) bool { return !strings.ContainsAny(s, "./@#$:") }

@@ -3,8 +3,6 @@
 package ticket
 
 import (
-	"cmp"
-	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -35,6 +33,8 @@ type Options struct {
 	MaybeRepeat bool
 	// Change is the status that it was given; nil for a new ticket.
 	Change *Change
+	// Categories are those of the spec, if it has any of its own.
+	Categories []Category
 }
 
 // Render is a ticket's post in Telegram's HTML, and the replies to it that carry the rest of a long message. Each of
@@ -71,11 +71,11 @@ func (o Options) parts(t Ticket, head, foot *markup, message string, room int) [
 	parts := []string{head.b.String() + foot.b.String()}
 	for i, piece := range pieces[1:] {
 		var m markup
-		m.tagged("i", fmt.Sprintf(o.Texts.PartOf, Line(t.ID, maxField), i+2, len(pieces)))
+		m.tagged("i", o.Texts.PartOf.With(Values{"Ticket": Line(t.ID, maxField), "Part": i + 2, "Parts": len(pieces)}))
 		m.text("\n" + piece)
 		if i+2 == len(pieces) && cutOff > 0 {
 			m.text("…\n\n")
-			m.tagged("i", fmt.Sprintf(o.Texts.CutOff, cutOff))
+			m.tagged("i", o.Texts.CutOff.Count(cutOff))
 		}
 		parts = append(parts, m.b.String())
 	}
@@ -102,19 +102,36 @@ func (o Options) head(t Ticket) *markup {
 		m.inert(nickname)
 		m.text("\n")
 	}
-	m.label(iconOr(categoryIcons, t.Category), c.Topic)
-	m.text(" ")
-	if name, known := c.Categories[t.Category]; known {
-		m.text(name + "\n")
-	} else {
-		m.inert(cmp.Or(Line(t.Category, maxField), c.Categories["other"]))
-		m.text("\n")
-	}
+	o.category(&m, t.Category)
 	m.label(iconOr(sourceIcons, t.Source), c.Source)
-	m.text(" " + Line(nameOr(c.Sources, t.Source), maxField) + "\n\n")
+	m.text(" " + Line(nameOr(c.Sources, t.Source), maxField) + "\n")
+	if t.Attachments > 0 {
+		m.label(iconFile, c.Attachments)
+		m.text(" " + c.AttachmentsBelow + "\n") // how many an album will have nobody knows yet
+	}
+	m.text("\n")
 	m.label(iconMessage, c.Message)
 	m.text("\n")
 	return &m
+}
+
+// CategoryTitle is the icon and the title of a category.
+func (o Options) CategoryTitle(category string) string {
+	icon, title, _ := o.Texts.Category(category, o.Categories)
+	return icon + " " + title
+}
+
+// category writes the line of a ticket's category.
+func (o Options) category(m *markup, name string) {
+	icon, title, known := o.Texts.Category(name, o.Categories)
+	m.label(icon, o.Texts.Topic)
+	m.text(" ")
+	if known {
+		m.text(title)
+	} else {
+		m.inert(title)
+	}
+	m.text("\n")
 }
 
 // foot is a post from behind its message.
@@ -157,6 +174,19 @@ func (o Options) status() Status {
 	}
 	return o.Change.Status
 }
+
+// Clock is a time of the near future, rounded up to the minute: its day is left out where it is today's.
+func (o Options) Clock(t, now time.Time) string {
+	t = t.Add(time.Minute - time.Nanosecond).Truncate(time.Minute).In(o.Location)
+	date := o.date(t)
+	if today := now.In(o.Location).Format("02.01.2006 "); strings.HasPrefix(date, today) {
+		return date[len(today):]
+	}
+	return date
+}
+
+// Date is a time as people read it, without the name of its zone.
+func (o Options) Date(t time.Time) string { return t.In(o.Location).Format(dateLayout) }
 
 // date is a time as staff reads it, with the name of its zone.
 func (o Options) date(t time.Time) string {
@@ -204,7 +234,7 @@ func (m *markup) tagged(tag, s string) {
 
 // inert writes text of a stranger's so that Telegram makes no link, mention, hashtag or command of it.
 func (m *markup) inert(s string) {
-	if isInert(s) {
+	if IsInert(s) {
 		m.text(s)
 		return
 	}

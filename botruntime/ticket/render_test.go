@@ -78,6 +78,20 @@ func TestRenderGolden(t *testing.T) {
 Hi
 
 #other #new`},
+		{name: "with files, in a category of the spec's own", ticket: Ticket{ID: "ticket_tg_8", Source: SourceTelegram, Username: "user",
+			Category: "pay", Message: "Hi", Attachments: 2}, change: func(o *Options) {
+			o.Categories = []Category{{Name: "pay", Icon: "💳", Titles: map[string]string{"ru": "Оплата <"}}}
+		}, want: `🆕 <b>Обращение ticket_tg_8</b>
+
+👤 <b>От:</b> @user
+💳 <b>Тема:</b> Оплата &lt;
+💬 <b>Источник:</b> Личное сообщение
+📎 <b>Вложения:</b> в ответах на это сообщение
+
+💬 <b>Сообщение:</b>
+Hi
+
+#pay #new`},
 		{name: "what strangers write is text", ticket: Ticket{ID: "ticket_site_1", Source: SourceSite,
 			Username: `<b>x</b>`, FirstName: "a&b\u202Etxt", Nickname: `<a href="https://evil.example">win</a>`,
 			Category: "Ошибка <i> / #new", Message: "1 < 2 && *x* _y_ [z](https://z.example) </b>\r\nline\u2028two\x00"},

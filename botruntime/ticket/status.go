@@ -210,7 +210,7 @@ func (d *document) removeStatusLine(tail int) int {
 // has.
 func (d *document) isStatusLine(start, end int) bool {
 	line := d.string(start, end)
-	for _, c := range catalogs {
+	for _, c := range catalogs() {
 		label := c.Status + ":"
 		if !strings.HasPrefix(line, label+" ") {
 			continue
@@ -240,7 +240,7 @@ func (d *document) insertStatusLine(at int, change Change, o Options) {
 	d.replace(at, at, before+line+after)
 	start := at + Units(before)
 	d.entities = append(d.entities, Entity{Type: "bold", Offset: start, Length: Units(label)})
-	if !isInert(rest.actor) && !isMention(rest.actor) {
+	if !IsInert(rest.actor) && !isMention(rest.actor) {
 		offset := start + Units(label+" "+rest.before)
 		d.entities = append(d.entities, Entity{Type: "code", Offset: offset, Length: Units(rest.actor)})
 	}

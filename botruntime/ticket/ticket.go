@@ -35,6 +35,8 @@ type Ticket struct {
 	// Category is bug, wish, question, other, or a word of the site's own.
 	Category string `json:"category"`
 	Message  string `json:"message"`
+	// Attachments is how many files came with it; they follow its post.
+	Attachments int `json:"attachments,omitempty"`
 	// CreatedAt is when the feedback was written, where the site said so.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 }
@@ -59,16 +61,17 @@ const (
 // Statuses are the statuses that have a button, in the order of the buttons.
 var Statuses = []Status{StatusRead, StatusInProgress, StatusReplied, StatusClosed}
 
-const callbackPrefix = "status_"
+// CallbackPrefix begins what the buttons for statuses carry.
+const CallbackPrefix = "status_"
 
 // CallbackData is what the button for a status carries: status_<ticket>_<status>.
 func CallbackData(ticketID string, status Status) string {
-	return callbackPrefix + ticketID + "_" + string(status)
+	return CallbackPrefix + ticketID + "_" + string(status)
 }
 
 // ParseCallbackData reads what CallbackData wrote; ok is false for anything else.
 func ParseCallbackData(data string) (ticketID string, status Status, ok bool) {
-	rest, found := strings.CutPrefix(data, callbackPrefix)
+	rest, found := strings.CutPrefix(data, CallbackPrefix)
 	if !found {
 		return "", "", false
 	}

@@ -35,6 +35,7 @@ local ready = find(conditions, "Ready")
 local reconciling = find(conditions, "Reconciling")
 local stalled = find(conditions, "Stalled")
 local overdue = find(conditions, "RotationOverdue")
+local storage = find(conditions, "StorageTrouble")
 
 if ready == nil or status.observedGeneration ~= obj.metadata.generation then
   return health("Progressing", "The operator has not looked at this version of the object yet.")
@@ -50,6 +51,10 @@ if is_true(reconciling) then
 end
 if not is_true(ready) then
   return health("Degraded", text(ready))
+end
+if is_true(storage) then
+  -- Feedback flows, with a new database: somebody has to look at the one that was set aside.
+  return health("Healthy", ready.message .. " But: " .. text(storage))
 end
 if is_true(overdue) then
   -- Feedback flows, with the key before: a thing to see to, not a failure that should stop a roll-out.

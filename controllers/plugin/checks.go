@@ -138,6 +138,8 @@ func checkClaim(f facts) check {
 	switch {
 	case f.bridge.Spec.Storage.Ephemeral != nil:
 		return check{skip, "volume", "the state is in the pod and is lost with it (spec.storage.ephemeral)", ""}
+	case f.bridge.Spec.Storage.Postgres != nil:
+		return check{skip, "volume", "there is none: the state is in a database (spec.storage.postgres)", ""}
 	case apierrors.IsNotFound(f.claim.err):
 		return check{fail, "volume", "its claim does not exist", operatorTodo}
 	case f.claim.err != nil:
@@ -158,6 +160,9 @@ func checkDeployment(f facts) check {
 		return check{skip, "deployment", f.deployment.err.Error(), ""}
 	case d.Spec.Replicas != nil && *d.Spec.Replicas == 0:
 		return check{skip, "deployment", "it is stopped: spec.suspend is true", ""}
+	case d.Spec.Replicas != nil && d.Status.AvailableReplicas > 0 && d.Status.AvailableReplicas < *d.Spec.Replicas:
+		return check{fail, "deployment", fmt.Sprintf("%d of the %d pods of %s are available", d.Status.AvailableReplicas, *d.Spec.Replicas, d.Name),
+			fmt.Sprintf("see why: kubectl describe pods -l %s=%s -n %s", v1alpha1.LabelBridge, f.bridge.Name, d.Namespace)}
 	case d.Status.AvailableReplicas > 0:
 		return check{pass, "deployment", fmt.Sprintf("%s is available", d.Name), ""}
 	}
@@ -262,8 +267,10 @@ func checkConditions(b *v1alpha1.FeedbackBridge) []check {
 			checks = append(checks, check{fail, kind, message, ""})
 		}
 	}
-	if c := condition(b, v1alpha1.ConditionRotationOverdue); c.Status == metav1.ConditionTrue {
-		checks = append(checks, check{fail, c.Type, c.Reason + ": " + sentence(c.Message), ""})
+	for _, kind := range []string{v1alpha1.ConditionRotationOverdue, v1alpha1.ConditionStorageTrouble} {
+		if c := condition(b, kind); c.Status == metav1.ConditionTrue {
+			checks = append(checks, check{fail, c.Type, c.Reason + ": " + sentence(c.Message), ""})
+		}
 	}
 	return checks
 }

@@ -113,7 +113,7 @@ func (s *session) gather(ctx context.Context, b *v1alpha1.FeedbackBridge) facts 
 		s.lookAtSecret(ctx, b.Namespace, &f.secrets[i])
 	}
 	f.deployment = look(ctx, s, bot, &appsv1.Deployment{}, "deployments.apps")
-	if b.Spec.Storage.Ephemeral == nil {
+	if b.Spec.Storage.Ephemeral == nil && b.Spec.Storage.Postgres == nil {
 		f.claim = look(ctx, s, bot, &corev1.PersistentVolumeClaim{}, "persistentvolumeclaims")
 	}
 	f.heartbeat = look(ctx, s, bot, &coordinationv1.Lease{}, "leases.coordination.k8s.io")
@@ -163,6 +163,9 @@ func secretsOf(b *v1alpha1.FeedbackBridge) []secretFact {
 	}
 	c := &b.Spec.Credentials
 	mine(&b.Spec.Telegram.TokenSecretRef, "the Telegram bot's token (spec.telegram.tokenSecretRef)")
+	if p := b.Spec.Storage.Postgres; p != nil {
+		mine(&p.DSNSecretRef, "the database's connection string (spec.storage.postgres.dsnSecretRef)")
+	}
 	mine(c.JWT.SigningKeySecretRef, "the key that tokens are signed with (spec.credentials.jwt.signingKeySecretRef)")
 	mine(c.JWT.TokenSecretRef, "the token for the site (spec.credentials.jwt.tokenSecretRef)")
 	mine(c.HMAC.SecretRef, "the HMAC key (spec.credentials.hmac.secretRef)")

@@ -5,6 +5,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,19 @@ func TestTheDoctorsDiagnoses(t *testing.T) {
 	}
 }
 
+// A bridge with a database has a Secret more, and no volume.
+func TestTheDoctorKnowsDatabases(t *testing.T) {
+	b := new(bridgeOf("shop"))
+	b.Spec.Storage = v1alpha1.StorageSpec{Postgres: &v1alpha1.PostgresSpec{DSNSecretRef: v1alpha1.SecretKeyRef{Name: "database", Key: "dsn"}}}
+	secrets := secretsOf(b)
+	if !slices.ContainsFunc(secrets, func(s secretFact) bool { return s.name == "database" && s.key == "dsn" && s.mine }) {
+		t.Errorf("the Secrets are %+v", secrets)
+	}
+	if c := checkClaim(facts{bridge: b}); c.Result != skip || !strings.Contains(c.Message, "spec.storage.postgres") {
+		t.Errorf("of the volume it says %+v", c)
+	}
+}
+
 // An operator that moved to another namespace leaves a Lease behind, and anybody can make one of that name.
 func TestTheDoctorLooksAtTheOperatorThatIsAlive(t *testing.T) {
 	left, ended, alive := leaseOf("operator-1_5d41", noon.Add(-day), 15), leaseOf("", noon, 15), leaseOf("operator-2_7a3c", noon.Add(-time.Second), 15)
@@ -161,6 +175,12 @@ func TestTheDoctorNamesTheCause(t *testing.T) {
 		}, "spec", "kubectl edit feedbackbridge shop -n support"},
 		"behind":           {func(f *facts) { f.bridge.Generation = 5 }, "operator", "wait a few seconds"},
 		"rotation overdue": {func(f *facts) { overdue(f.bridge) }, v1alpha1.ConditionRotationOverdue, ""},
+		"standby missing": {func(f *facts) {
+			f.deployment.object.Spec.Replicas, f.deployment.object.Status.AvailableReplicas = new(int32(2)), 1
+		}, "deployment", "kubectl describe pods"},
+		"storage trouble": {func(f *facts) {
+			with(conditionOf(v1alpha1.ConditionStorageTrouble, true, v1alpha1.ReasonStorageCorrupt, "move the file away"))(f.bridge)
+		}, v1alpha1.ConditionStorageTrouble, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var first *check

@@ -34,8 +34,10 @@ func judge(b *v1alpha1.FeedbackBridge) (standing, string) {
 	case ready.Status != metav1.ConditionTrue:
 		return standsUnready, sentence(ready.Message)
 	}
-	if overdue := condition(b, v1alpha1.ConditionRotationOverdue); overdue.Status == metav1.ConditionTrue {
-		return standsReady, sentence(overdue.Message)
+	for _, kind := range []string{v1alpha1.ConditionStorageTrouble, v1alpha1.ConditionRotationOverdue} {
+		if c := condition(b, kind); c.Status == metav1.ConditionTrue {
+			return standsReady, sentence(c.Message)
+		}
 	}
 	return standsReady, ""
 }

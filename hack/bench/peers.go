@@ -47,6 +47,8 @@ type peers struct {
 	telegram *telegram.Server
 	servers  []*httptest.Server
 	sent     int
+	// siteURL and apiURL are where they listen.
+	siteURL, apiURL string
 }
 
 // newPeers starts the peers, and writes what the bot needs to find them.
@@ -63,8 +65,9 @@ func newPeers(dir string) (*peers, error) {
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.site.Load().ServeHTTP(w, r) }))
 	api := httptest.NewServer(p.telegram)
 	p.servers = []*httptest.Server{site, api}
+	p.siteURL, p.apiURL = strings.Replace(site.URL, "http", "ws", 1)+simsite.DefaultPath, api.URL
 	files := map[string]string{
-		"bridge.yaml": fmt.Sprintf(manifest, strings.Replace(site.URL, "http", "ws", 1)+simsite.DefaultPath, chatID, api.URL),
+		"bridge.yaml": fmt.Sprintf(manifest, p.siteURL, chatID, p.apiURL),
 		filepath.Join("credentials", v1alpha1.FileTelegramToken): telegram.TestToken,
 		filepath.Join("credentials", v1alpha1.FileJWT):           "bench",
 		filepath.Join("credentials", v1alpha1.FileHMACCurrent):   "bench",
@@ -92,16 +95,16 @@ func (p *peers) close() {
 	}
 }
 
-// start starts a bot and hands it over once it is connected; it returns how long that took.
-func (p *peers) start(ctx context.Context, program, state string, with func(*process) error) (time.Duration, error) {
+// start starts a client and hands it over once it is connected; it returns how long that took.
+func (p *peers) start(ctx context.Context, with func(*process) error, program string, args ...string) (time.Duration, error) {
 	before := p.site.Load().Stats().Connections
 	began := time.Now()
-	b, err := startBot(ctx, program, p.dir, state)
+	b, err := start(ctx, program, args...)
 	if err != nil {
 		return 0, err
 	}
 	if err := p.site.Load().WaitConnection(ctx, before+1); err != nil {
-		return 0, errors.Join(fmt.Errorf("the bot does not connect: %w\n%s", err, b.log.String()), b.stop())
+		return 0, errors.Join(fmt.Errorf("it does not connect: %w\n%s", err, b.log.String()), b.stop())
 	}
 	return time.Since(began), with(b)
 }
@@ -121,23 +124,6 @@ func (p *peers) steady(ctx context.Context, rate, n int) error {
 		}
 	}
 	return p.site.Load().WaitResults(ctx, int64(n))
-}
-
-// burst sends n feedbacks at once, on a connection of their own so that their figures stand alone.
-func (p *peers) burst(ctx context.Context, n int) (simsite.Stats, error) {
-	old := p.site.Load()
-	p.newSite()
-	old.Close()
-	if err := p.site.Load().WaitConnected(ctx); err != nil {
-		return simsite.Stats{}, err
-	}
-	for range n {
-		if err := p.send(); err != nil {
-			return simsite.Stats{}, err
-		}
-	}
-	err := p.site.Load().WaitResults(ctx, int64(n))
-	return p.stats(), err
 }
 
 func (p *peers) stats() simsite.Stats { return p.site.Load().Stats() }

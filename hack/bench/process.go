@@ -14,34 +14,46 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
 // clockTick is the unit of CPU times in /proc on every Linux that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// process is a running bot.
+// process is a running bot, or the bare client.
 type process struct {
 	cmd *exec.Cmd
 	log bytes.Buffer
 }
 
-func startBot(ctx context.Context, program, dir, state string) (*process, error) {
+func start(ctx context.Context, program string, args ...string) (*process, error) {
 	b := &process{}
-	b.cmd = exec.CommandContext(ctx, program, "run", "--bridge", filepath.Join(dir, "bridge.yaml"),
-		"--credentials", filepath.Join(dir, "credentials"), "--state", state)
+	b.cmd = exec.CommandContext(ctx, program, args...)
 	b.cmd.Stderr = &b.log
 	if err := b.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the bot: %w", err)
+		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	return b, nil
 }
 
+// botArgs are the arguments of a bot that keeps its state in a directory.
+func (p *peers) botArgs(state string) []string {
+	return []string{"run", "--bridge", filepath.Join(p.dir, "bridge.yaml"), "--credentials", filepath.Join(p.dir, "credentials"),
+		"--state", state}
+}
+
+// bareArgs are the arguments of the bare client.
+func (p *peers) bareArgs() []string {
+	return []string{"bare", "--site", p.siteURL + "?token=bench", "--telegram", p.apiURL + "/bot" + telegram.TestToken}
+}
+
 func (b *process) stop() error {
 	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stop the bot: %w", err)
+		return fmt.Errorf("stop %s: %w", b.cmd.Path, err)
 	}
 	if err := b.cmd.Wait(); err != nil {
-		return fmt.Errorf("the bot ended badly: %w\n%s", err, b.log.String())
+		return fmt.Errorf("%s ended badly: %w\n%s", b.cmd.Path, err, b.log.String())
 	}
 	return nil
 }

@@ -169,14 +169,6 @@ func telegramBreakages() []breakage {
 			addChat(w, telegram.Chat{ID: world.Group, Type: telegram.Supergroup, Title: "Support", BotStatus: telegram.Member, Muted: true})
 			w.Send(1, "nobody can read this")
 		}, condition: messenger, reason: v1alpha1.ReasonNoRights, result: failed, mend: []string{"not enough rights", "let it send messages"}},
-		{what: "The group became a supergroup", before: func(w *world.World) {
-			addChat(w, telegram.Chat{ID: -4200, Type: telegram.Group, Title: "Support"})
-			if err := w.Telegram.Migrate(-4200, -1004200420042); err != nil {
-				w.T.Fatal(err)
-			}
-			w.Bridge.Spec.Telegram.ChatID = "-4200"
-		}, condition: messenger, reason: v1alpha1.ReasonChatMigrated, result: failed,
-			mend: []string{`set spec.telegram.chatID to "-1004200420042"`}},
 		{what: "Another program takes the bot's updates", before: pollToo,
 			condition: messenger, reason: v1alpha1.ReasonAnotherPoller, result: inProgress, mend: []string{"stop it", "a bot of its own"}},
 		{what: "The Bot API does not answer", before: func(w *world.World) { w.Bridge.Spec.Telegram.APIURL = "http://" + closedAddress(w) },

@@ -99,9 +99,19 @@ func deepRows(prefix string, s *schema) (rows [][]string) {
 		rows = append(rows, fieldRow(prefix+name, name, &f, slices.Contains(s.Required, name)))
 		if hasParts(name, &f) {
 			rows = append(rows, deepRows(prefix+name+".", &f)...)
+		} else if item := itemOf(&f); item != nil && hasParts(name, item) {
+			rows = append(rows, deepRows(prefix+name+"[].", item)...)
 		}
 	}
 	return rows
+}
+
+// itemOf is what a list consists of; nil where it is no list.
+func itemOf(s *schema) *schema {
+	if s.Type != "array" || s.Items == nil {
+		return nil
+	}
+	return s.Items.Schema
 }
 
 // hasParts is whether a field's own fields are to be listed.
@@ -154,8 +164,8 @@ func typeOf(name string, s *schema) string {
 		return "quantity"
 	case s.Type == "object" && s.AdditionalProperties != nil:
 		return "map of strings"
-	case s.Type == "array" && s.Items != nil && s.Items.Schema != nil:
-		return "list of " + s.Items.Schema.Type
+	case itemOf(s) != nil:
+		return "list of " + itemOf(s).Type + "s"
 	default:
 		return s.Type
 	}
@@ -176,6 +186,11 @@ func meaning(name string, s *schema) string {
 	}
 	for _, v := range s.XValidations {
 		rules = append(rules, v.Message)
+	}
+	if item := itemOf(s); item != nil {
+		for _, v := range item.XValidations {
+			rules = append(rules, v.Message)
+		}
 	}
 	if len(rules) > 0 {
 		text += " *" + strings.Join(rules, "; ") + ".*"

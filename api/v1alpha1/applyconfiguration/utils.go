@@ -36,12 +36,22 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.HMACSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HMACStatus"):
 		return &apiv1alpha1.HMACStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IntakeCategory"):
+		return &apiv1alpha1.IntakeCategoryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IntakeLimit"):
+		return &apiv1alpha1.IntakeLimitApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IntakeSpec"):
+		return &apiv1alpha1.IntakeSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JWTSpec"):
 		return &apiv1alpha1.JWTSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JWTStatus"):
 		return &apiv1alpha1.JWTStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PostgresSpec"):
+		return &apiv1alpha1.PostgresSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimit"):
 		return &apiv1alpha1.RateLimitApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RetentionSpec"):
+		return &apiv1alpha1.RetentionSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RotationStatus"):
 		return &apiv1alpha1.RotationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RuntimeSpec"):
@@ -56,6 +66,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.StorageSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TelegramLimits"):
 		return &apiv1alpha1.TelegramLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TelegramRoute"):
+		return &apiv1alpha1.TelegramRouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TelegramSpec"):
 		return &apiv1alpha1.TelegramSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TelegramStatus"):

@@ -30,6 +30,7 @@ type conn struct {
 	wake    chan struct{} // of capacity 1
 	queue   []raw         // Server.mu guards it
 	closing *Closing      // what a fault closes it with, or nil
+	frozen  bool          // for good; Server.mu guards it
 }
 
 // raw is a message to send as it is.

@@ -70,8 +70,34 @@ func (f Faults) clone() Faults {
 
 // shape holds up the connection as the faults want it.
 func (c *conn) shape(f Faults) {
-	c.net.reads.set(f.StopReading || f.Frozen)
-	c.net.writes.set(f.Frozen)
+	c.net.reads.set(f.StopReading || f.Frozen || c.frozen)
+	c.net.writes.set(f.Frozen || c.frozen)
+}
+
+// Freeze makes half-open connections of those that are open now: what is written to them goes nowhere, and they say nothing more,
+// until the Server is closed. It tells how many they are. Connections that come later are sound.
+func (s *Server) Freeze() (frozen int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if !c.frozen {
+			c.frozen = true
+			c.shape(s.faults)
+			frozen++
+		}
+	}
+	return frozen
+}
+
+// dropFrozen ends the half-open connections.
+func (s *Server) dropFrozen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c.frozen {
+			c.net.reset()
+		}
+	}
 }
 
 // refusal is the status that a handshake is refused with by a fault, or 0.
@@ -115,11 +141,16 @@ func (s *Server) delayHandshake(r *http.Request) bool {
 	return false
 }
 
-// open are the open connections.
-func (s *Server) open() []*conn {
+// open are the open connections but for those that are half-open.
+func (s *Server) open() (open []*conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]*conn{}, s.conns...)
+	for _, c := range s.conns {
+		if !c.frozen {
+			open = append(open, c)
+		}
+	}
+	return open
 }
 
 // Drop ends the connections with a reset, without a goodbye.

@@ -96,6 +96,7 @@ func (s *Server) Close() {
 	s.closeOnce.Do(func() { close(s.done) })
 	s.mu.Unlock()
 	s.SetFaults(Faults{}) // a frozen connection could not say goodbye
+	s.dropFrozen()
 	s.CloseConnections(websocket.CloseGoingAway, "")
 	s.sessions.Wait()
 }

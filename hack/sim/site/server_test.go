@@ -285,6 +285,36 @@ func TestFrozenConnectionComesBack(t *testing.T) {
 	}
 }
 
+func TestHalfOpenConnectionStaysSo(t *testing.T) {
+	h := start(t, Config{})
+	ring := wire.NewKeyRing(key(t, "first"))
+	frozen, _ := h.dial("x", h.url)
+	if err := h.site.WaitConnection(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.site.Freeze(); n != 1 {
+		t.Errorf("%d connections frozen, want 1", n)
+	}
+	if err := frozen.WriteMessage(websocket.TextMessage, wire.Ping()); err != nil {
+		t.Fatal(err)
+	}
+	sound, _ := h.dial("x", h.url)
+	if err := h.site.WaitConnection(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	id, err := h.site.Send(map[string]int{"feedback_id": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if feedback, _, err := h.next(sound, ring); err != nil || feedback.ID != id {
+		t.Errorf("%+v, %v", feedback, err)
+	}
+	h.site.CloseConnections(1000, "") // does not wait for the frozen one
+	if n := h.site.Freeze(); n > 1 || h.site.Opened() != 2 || h.site.Stats().Pings != 0 {
+		t.Errorf("%d more frozen, %+v", n, h.site.Stats())
+	}
+}
+
 func TestControlRefusesWhatItDoesNotKnow(t *testing.T) {
 	h := start(t, Config{})
 	h.call(400, "POST", "/sim/feedback", map[string]any{"data": []int{1}})

@@ -69,6 +69,13 @@ func (s *Server) Connected() bool {
 	return len(s.conns) > 0
 }
 
+// Opened is how many connections were ever opened. It is cheap, too.
+func (s *Server) Opened() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats.Connections
+}
+
 // counts is Stats without latencies.
 func (s *Server) counts() Stats {
 	s.mu.Lock()

@@ -22,8 +22,9 @@ const (
 	Channel    = "channel"
 )
 
-// What the bot may be in a chat.
+// What the bot, or a person, may be in a chat.
 const (
+	Creator       = "creator"
 	Administrator = "administrator"
 	Member        = "member"
 	Restricted    = "restricted"
@@ -49,8 +50,10 @@ type Chat struct {
 	BotStatus string `json:"bot_status"`
 	// Muted means that the bot may not write.
 	Muted bool `json:"muted,omitempty"`
-	// Forum means that the chat has topics; any topic id is taken.
+	// Forum means that the chat has topics.
 	Forum bool `json:"forum,omitempty"`
+	// NoTopicRight takes the right to manage topics from a bot that is an administrator.
+	NoTopicRight bool `json:"no_topic_right,omitempty"`
 	// MigratedTo is the supergroup this group became, 0 if none.
 	MigratedTo int64 `json:"migrated_to,omitempty"`
 }
@@ -62,6 +65,8 @@ type chat struct {
 	lastID   int
 	window   window
 	sent     map[uint64]struct{} // hashes of texts that the bot sent
+	topics   map[int]*topic      // by thread; nil for those that were deleted
+	members  map[int64]membership
 }
 
 func (c *Chat) normalise() error {
@@ -108,12 +113,15 @@ func (s *Server) AddChat(c Chat) error {
 func (s *Server) putChat(c Chat) *chat {
 	ch, known := s.chats[c.ID]
 	if !known {
-		ch = &chat{Chat: c, sent: map[uint64]struct{}{}}
+		ch = &chat{Chat: c, sent: map[uint64]struct{}{}, topics: map[int]*topic{}, members: map[int64]membership{}}
 		s.chats[c.ID] = ch
 		s.order = append(s.order, c.ID)
 	}
 	old := ch.BotStatus
 	ch.Chat = c
+	if c.Forum {
+		ch.lastID = max(ch.lastID, 1) // the general topic's number
+	}
 	if old != c.BotStatus {
 		s.tellMembership(ch, old)
 	}
@@ -132,28 +140,6 @@ func (s *Server) Chats() []Chat {
 	return out
 }
 
-// Migrate makes a supergroup with the id to of the group from, as Telegram does by itself when a group grows. Requests
-// for the old id are refused from now on, with the new one in the refusal.
-func (s *Server) Migrate(from, to int64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, ok := s.chats[from]
-	if !ok {
-		return fmt.Errorf("migrate chat %d: %w", from, ErrNoChat)
-	}
-	grown := old.Chat
-	grown.ID, grown.Type = to, Supergroup
-	if err := grown.normalise(); err != nil {
-		return fmt.Errorf("migrate chat %d: %w", from, err)
-	}
-	old.MigratedTo = to
-	fresh := s.putChat(grown)
-	by := s.someone()
-	s.push("message", apiService{apiMessage: s.service(old, by), MigrateToChatID: to})
-	s.push("message", apiService{apiMessage: s.service(fresh, by), MigrateFromChatID: from})
-	return nil
-}
-
 // chatFor finds the chat that a request names, and checks that the bot may read it.
 func (s *Server) chatFor(p params) (*chat, error) {
 	id := strings.TrimSpace(p["chat_id"])
@@ -169,13 +155,21 @@ func (s *Server) chatFor(p params) (*chat, error) {
 		}
 	}
 	if ch == nil {
-		return nil, badRequest("chat not found")
+		return nil, s.noChat(p.int64("chat_id"))
 	}
 	if ch.MigratedTo != 0 {
 		return nil, &Error{Code: 400, MigrateTo: ch.MigratedTo,
 			Description: "Bad Request: group chat was upgraded to a supergroup chat"}
 	}
 	return ch, ch.readable()
+}
+
+// noChat is the refusal for a chat that is not there. A person that the bot could know may not have begun to talk with it.
+func (s *Server) noChat(id int64) error {
+	if id > 0 && id != s.bot.ID && s.person(id) != nil {
+		return forbidden("bot can't initiate conversation with a user")
+	}
+	return badRequest("chat not found")
 }
 
 func (c *Chat) readable() error {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/go-telegram/bot/models"
+
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/control"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram/richtext"
 )
@@ -20,12 +22,14 @@ func (s *Server) routeControl() {
 		"POST /sim/messages":   s.controlAddMessage,
 		"DELETE /sim/messages": s.controlDelete,
 		"POST /sim/say":        s.controlSay,
+		"POST /sim/edit":       s.controlEdit,
 		"POST /sim/press":      s.controlPress,
 		"GET /sim/callback":    s.controlCallback,
 		"GET /sim/state":       s.controlState,
 		"GET /sim/stats":       func(*http.Request) (any, error) { return s.Stats(), nil },
 		"GET /sim/requests":    s.controlRequests,
 		"GET /sim/faults":      func(*http.Request) (any, error) { return s.Faults(), nil },
+		"PUT /sim/members":     s.controlMembers,
 		"PUT /sim/faults":      s.controlFaults,
 		"PUT /sim/limits":      s.controlLimits,
 		"PUT /sim/token":       s.controlToken,
@@ -34,7 +38,7 @@ func (s *Server) routeControl() {
 
 // controlStatus is the HTTP status of an error.
 func controlStatus(err error) int {
-	if errors.Is(err, ErrNoChat) || errors.Is(err, ErrNoMessage) || errors.Is(err, ErrNoButton) {
+	if errors.Is(err, ErrNoChat) || errors.Is(err, ErrNoMessage) || errors.Is(err, ErrNoButton) || errors.Is(err, ErrNoTopic) {
 		return http.StatusNotFound
 	}
 	return http.StatusBadRequest
@@ -171,20 +175,14 @@ func (s *Server) somebody(u User) (User, error) {
 }
 
 func (s *Server) controlSay(r *http.Request) (any, error) {
-	body, err := control.ReadBody[struct {
-		ChatID  int64  `json:"chat_id"`
-		Text    string `json:"text"`
-		By      User   `json:"by"`
-		ReplyTo int    `json:"reply_to"`
-	}](r, maxBody)
+	in, err := control.ReadBody[Incoming](r, maxBody)
 	if err != nil {
 		return nil, err
 	}
-	by, err := s.somebody(body.By)
-	if err != nil {
+	if in.By, err = s.somebody(in.By); err != nil {
 		return nil, err
 	}
-	id, err := s.Reply(body.ChatID, body.ReplyTo, body.Text, by)
+	id, err := s.Write(in)
 	return map[string]int{"id": id}, err
 }
 
@@ -235,7 +233,11 @@ func (s *Server) controlState(r *http.Request) (any, error) {
 	revision := s.rev.WaitChange(ctx, since) // ends early with the state as it is
 	messages, present := s.recent(chatID, since, pageMessages)
 	s.mu.Lock()
-	people, bot, commands := append([]User{}, s.people...), s.bot, s.commands
+	people, bot := append([]User{}, s.people...), s.bot
+	var commands []models.BotCommand
+	if me := s.person(q.Number("me")); me != nil {
+		commands = s.shownCommands(chatID, *me)
+	}
 	s.mu.Unlock()
 	return map[string]any{"revision": revision, "bot": bot, "people": people, "commands": commands,
 		"chats": s.chatViews(), "messages": messages, "present": present}, nil
@@ -265,6 +267,35 @@ func (s *Server) controlLimits(r *http.Request) (any, error) {
 	}
 	s.SetLimits(l)
 	return l, nil
+}
+
+func (s *Server) controlMembers(r *http.Request) (any, error) {
+	body, err := control.ReadBody[struct {
+		ChatID    int64  `json:"chat_id"`
+		By        User   `json:"by"`
+		Status    string `json:"status"`
+		Anonymous bool   `json:"anonymous"`
+	}](r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	who, err := s.somebody(body.By)
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, s.SetMember(body.ChatID, who, body.Status, body.Anonymous)
+}
+
+func (s *Server) controlEdit(r *http.Request) (any, error) {
+	body, err := control.ReadBody[struct {
+		ChatID    int64  `json:"chat_id"`
+		MessageID int    `json:"message_id"`
+		Text      string `json:"text"`
+	}](r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, s.Edit(body.ChatID, body.MessageID, body.Text)
 }
 
 func (s *Server) controlToken(r *http.Request) (any, error) {

@@ -12,18 +12,20 @@
 // # What it simulates
 //
 // Methods: getMe, getUpdates, getWebhookInfo, deleteWebhook, setMyCommands, getMyCommands, deleteMyCommands, getChat,
-// getChatMember, getChatAdministrators, getChatMemberCount, sendMessage, sendChatAction, editMessageText,
-// editMessageReplyMarkup, deleteMessage, answerCallbackQuery. Texts go through package richtext, so that what Telegram
+// getChatMember, getChatAdministrators, getChatMemberCount, sendMessage, copyMessage, sendChatAction, editMessageText,
+// editMessageReplyMarkup, deleteMessage, setMessageReaction, answerCallbackQuery, createForumTopic, editForumTopic,
+// closeForumTopic, reopenForumTopic, deleteForumTopic. Texts go through package richtext, so that what Telegram
 // refuses is refused with the same words. Rate limits are sliding windows (see Limits); a refused request does not
-// count. Bots see in groups what Telegram lets them see: a bot that is no administrator gets commands and answers to
-// its own messages only.
+// count. Messages, copies, edits and what changes a topic count; reactions and answers to presses do not. Bots see in groups what
+// Telegram lets them see: a bot in privacy mode that is no administrator gets commands and answers to its own messages only.
 //
-// Left out: media, inline mode, payments, webhooks, Markdown, reply keyboards (accepted and not shown), splitting of
+// Left out: the contents of files, sending media but by copyMessage, inline mode, payments, webhooks, Markdown, reply keyboards (accepted and not shown), splitting of
 // styles around detected hashtags, and the three-second pauses with which Telegram slows down pollers that fight.
 // Of top-level domains, only common ones make a link of a word without a scheme.
 //
 // Choices where Telegram's answer depends on its servers: a callback query can be answered once, for 150 seconds;
-// getUpdates with timeout 0 never waits; topics are taken in forums only.
+// getUpdates with timeout 0 never waits; a topic that was deleted is refused as TOPIC_DELETED, one that never was as "message
+// thread not found". In a topic, what answers nothing else answers the message that began it.
 //
 // # Control API
 //
@@ -38,11 +40,13 @@
 //	POST   /sim/messages  Message                         puts a message in a chat as if another run of the bot had
 //	                                                      posted it (html may stand instead of text and entities)
 //	DELETE /sim/messages?chat=&id=                        deletes a message, as an administrator would
-//	POST   /sim/say       {chat_id, text, by, reply_to}   a person writes
+//	POST   /sim/say       Incoming                        a person writes: {chat_id, text, by, reply_to, media, ...}
+//	POST   /sim/edit      {chat_id, message_id, text}     a person changes an own message
+//	PUT    /sim/members   {chat_id, by, status}           makes a person something in a chat
 //	POST   /sim/press     {chat_id, message_id, data, by} a person presses a button; answers {id}. With "forged": true
 //	                                                      the message need not have such a button
 //	GET    /sim/callback?id=&wait=                        what the bot answered to a press; waits for it
-//	GET    /sim/state?chat=&since=&wait=                  chats, people, and the changed messages of one chat; waits
+//	GET    /sim/state?chat=&since=&me=&wait=              chats, people, and the changed messages of one chat; waits
 //	                                                      until something changed after revision since
 //	GET    /sim/stats                                     Stats
 //	GET    /sim/requests?limit=                           the last Bot API requests with their parameters and errors

@@ -28,11 +28,12 @@ const (
 	FaultUnauthorized    FaultKind = "unauthorized"      // 401, as for a token that was revoked
 	FaultKicked          FaultKind = "kicked"            // 403: the bot was kicked
 	FaultChatNotFound    FaultKind = "chat_not_found"    // 400: chat not found
+	FaultRefused         FaultKind = "refused"           // 400 with Description
 	FaultDelay           FaultKind = "delay"             // nothing but the delay
 )
 
 var faultKinds = []FaultKind{FaultInternal, FaultBadGateway, FaultHang, FaultReset, FaultResetAfter, FaultTruncate,
-	FaultTooManyRequests, FaultUnauthorized, FaultKicked, FaultChatNotFound, FaultDelay}
+	FaultTooManyRequests, FaultUnauthorized, FaultKicked, FaultChatNotFound, FaultRefused, FaultDelay}
 
 // Fault is a fault to inject. A request meets the first fault in force that fits it.
 type Fault struct {
@@ -48,6 +49,8 @@ type Fault struct {
 	Times int `json:"times,omitempty"`
 	// RetryAfter is in seconds, for FaultTooManyRequests; 0 means 1.
 	RetryAfter int `json:"retry_after,omitempty"`
+	// Description is what FaultRefused says.
+	Description string `json:"description,omitempty"`
 	// DelayMillis is waited before anything else, whatever the kind.
 	DelayMillis int `json:"delay_ms,omitempty"`
 }
@@ -148,6 +151,8 @@ func (f *activeFault) refusal() error {
 		return forbidden("bot was kicked from the supergroup chat")
 	case FaultChatNotFound:
 		return badRequest("chat not found")
+	case FaultRefused:
+		return badRequest(f.Description)
 	}
 	return nil
 }

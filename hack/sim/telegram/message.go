@@ -18,14 +18,21 @@ type Message struct {
 	From     User              `json:"from"`
 	Date     time.Time         `json:"date"`
 	EditDate time.Time         `json:"edit_date,omitzero"`
-	Text     string            `json:"text"`
+	Text     string            `json:"text"`               // of media, the caption
 	Entities []richtext.Entity `json:"entities,omitempty"` // offsets in UTF-16 units
 	Buttons  [][]Button        `json:"buttons,omitempty"`
 	ReplyTo  int               `json:"reply_to,omitempty"`
 	Edited   bool              `json:"edited,omitempty"` // shown as such: the text was changed, not just the buttons
 	Edits    int               `json:"edits,omitempty"`  // how often the bot changed text or buttons
 	Preview  bool              `json:"preview,omitempty"`
-	Revision int64             `json:"revision"` // grows with every change of anything
+	Media    *Media            `json:"media,omitempty"`
+	AlbumID  string            `json:"album_id,omitempty"` // the same for all parts of an album
+	Reaction string            `json:"reaction,omitempty"` // the bot's
+	// Anonymous means that an administrator wrote it in the group's name.
+	Anonymous bool `json:"anonymous,omitempty"`
+	// Service says what it tells of the chat, where it is no person's message.
+	Service  string `json:"service,omitempty"`
+	Revision int64  `json:"revision"` // grows with every change of anything
 }
 
 // HTML returns the text with its formatting in the HTML parse mode.
@@ -36,6 +43,7 @@ func (m Message) HTML() string { return richtext.Text{Text: m.Text, Entities: m.
 type message struct {
 	Message
 	preview json.RawMessage // link_preview_options as given
+	service service
 }
 
 func (m *message) content() richtext.Text { return richtext.Text{Text: m.Text, Entities: m.Entities} }

@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram/richtext"
@@ -19,70 +18,6 @@ var (
 	ErrNoMessage = errors.New("message not found")
 	ErrNoButton  = errors.New("the message has no such button")
 )
-
-// Say writes text to a chat in a person's name and returns the message's id. A private chat that is not there begins
-// with its first message.
-func (s *Server) Say(chatID int64, text string, by User) (int, error) {
-	return s.Reply(chatID, 0, text, by)
-}
-
-// Reply is Say in answer to a message of the chat; 0 is none.
-func (s *Server) Reply(chatID int64, replyTo int, text string, by User) (int, error) {
-	t, err := richtext.Compose(richtext.Text{Text: text})
-	if err != nil {
-		return 0, fmt.Errorf("say: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ch := s.chats[chatID]
-	if ch == nil && chatID == by.ID && by.ID > 0 {
-		ch = s.putChat(Chat{ID: chatID, Type: Private, Title: by.FirstName, BotStatus: Member})
-	}
-	if ch == nil {
-		return 0, fmt.Errorf("say in chat %d: %w", chatID, ErrNoChat)
-	}
-	var original *message
-	if replyTo != 0 {
-		if original = ch.find(replyTo); original == nil {
-			return 0, fmt.Errorf("reply to message %d: %w", replyTo, ErrNoMessage)
-		}
-	}
-	if ch.Type == Private && ch.BotStatus == Left {
-		ch.BotStatus = Member
-	}
-	s.meet(by)
-	m := &message{Message: Message{From: by, Text: t.Text, Entities: t.Entities, ReplyTo: replyTo}}
-	if original != nil {
-		m.ThreadID = original.ThreadID
-	}
-	s.post(ch, m)
-	if s.botSees(ch, m, original) {
-		kind := "message"
-		if ch.Type == Channel {
-			kind = "channel_post"
-		}
-		s.push(kind, ch.api(m, true))
-	}
-	return m.ID, nil
-}
-
-// botSees tells whether a person's message reaches the bot: in groups, a bot that is no administrator gets only what is
-// addressed to bots.
-func (s *Server) botSees(c *chat, m, original *message) bool {
-	switch {
-	case c.BotStatus == Left || c.BotStatus == Kicked:
-		return false
-	case c.Type == Private || c.BotStatus == Administrator:
-		return true
-	case original != nil && original.From.ID == s.bot.ID:
-		return true
-	case !strings.HasPrefix(m.Text, "/"):
-		return false
-	}
-	command, _, _ := strings.Cut(m.Text, " ")
-	_, name, addressed := strings.Cut(command, "@")
-	return !addressed || strings.EqualFold(name, s.bot.Username)
-}
 
 // AddMessage puts a message into a chat as if the bot had posted it before this Server began (or as if m.From had, if
 // set), without an update or a limit. It keeps m.ID and m.Date where they are set, and returns the id.

@@ -35,11 +35,11 @@ func (s *Server) sendMessage(c *call) (any, error) {
 	if err := ch.writable(); err != nil {
 		return nil, err
 	}
-	thread := p.int("message_thread_id", 0)
-	if thread != 0 && !ch.Forum {
-		return nil, badRequest("message thread not found")
-	}
 	reply, err := ch.replyTarget(p)
+	if err != nil {
+		return nil, err
+	}
+	thread, err := ch.threadFor(p, reply)
 	if err != nil {
 		return nil, err
 	}
@@ -120,20 +120,24 @@ func (s *Server) editMessageText(c *call) (any, error) {
 	if richtext.Length(text.Text) > maxText {
 		return nil, badRequest("MESSAGE_TOO_LONG")
 	}
-	return s.edit(p, func(m *message) {
+	return s.edit(p, func(m *message) error {
+		if m.Media != nil {
+			return badRequest("there is no text in the message to edit")
+		}
 		text = text.KeepMentions(s.person)
 		m.Edited = m.Edited || !richtext.Equal(m.content(), text)
 		m.Text, m.Entities = text.Text, text.Entities
 		m.setPreview(p)
+		return nil
 	})
 }
 
 func (s *Server) editMessageReplyMarkup(c *call) (any, error) {
-	return s.edit(c.params, func(*message) {})
+	return s.edit(c.params, func(*message) error { return nil })
 }
 
 // edit replaces a message of the bot by a changed copy. The keyboard is replaced by the request's, or removed.
-func (s *Server) edit(p params, change func(*message)) (any, error) {
+func (s *Server) edit(p params, change func(*message) error) (any, error) {
 	buttons, err := parseMarkup(p["reply_markup"], true)
 	if err != nil {
 		return nil, err
@@ -161,7 +165,9 @@ func (s *Server) edit(p params, change func(*message)) (any, error) {
 	}
 	changed := *old
 	changed.Buttons = buttons
-	change(&changed)
+	if err := change(&changed); err != nil {
+		return nil, err
+	}
 	if richtext.Equal(old.content(), changed.content()) && reflect.DeepEqual(old.Buttons, changed.Buttons) {
 		return nil, badRequest("message is not modified: specified new message content and reply markup are exactly " +
 			"the same as a current content and reply markup of the message")

@@ -58,23 +58,27 @@ type Server struct {
 	done        chan struct{}
 	closeOnce   sync.Once
 
-	mu       sync.Mutex
-	token    string
-	bot      User
-	people   []User
-	commands []models.BotCommand
-	chats    map[int64]*chat
-	order    []int64 // chats in the order they came
-	nextID   int     // message ids of private chats and basic groups come from one sequence
-	overall  window
-	limits   Limits
-	updates  updateQueue
-	presses  map[string]*press
-	pressed  []string // ids of presses, oldest first
-	faults   []*activeFault
-	stats    Stats
-	log      requestLog
-	rev      *control.Revision // of everything a person can see
+	mu        sync.Mutex
+	token     string
+	bot       User
+	people    []User
+	owner     int64 // the creator of groups, until somebody else is made it
+	readsAll  bool  // privacy mode is off
+	commands  map[commandSet][]models.BotCommand
+	chats     map[int64]*chat
+	order     []int64 // chats in the order they came
+	nextID    int     // message ids of private chats and basic groups come from one sequence
+	nextFile  int
+	nextAlbum int64
+	overall   window
+	limits    Limits
+	updates   updateQueue
+	presses   map[string]*press
+	pressed   []string // ids of presses, oldest first
+	faults    []*activeFault
+	stats     Stats
+	log       requestLog
+	rev       *control.Revision // of everything a person can see
 }
 
 // New returns a Server with no chats.
@@ -100,10 +104,14 @@ func New(cfg Config) *Server {
 	s := &Server{
 		clock: cfg.Clock, maxMessages: cfg.MaxMessages, done: make(chan struct{}),
 		token: cfg.Token, limits: cfg.Limits, people: slices.Clone(cfg.People),
-		bot:   User{ID: botID(cfg.Token), IsBot: true, FirstName: cfg.BotName, Username: cfg.BotUsername},
-		chats: map[int64]*chat{}, presses: map[string]*press{},
+		bot:      User{ID: botID(cfg.Token), IsBot: true, FirstName: cfg.BotName, Username: cfg.BotUsername},
+		commands: map[commandSet][]models.BotCommand{},
+		chats:    map[int64]*chat{}, presses: map[string]*press{},
 		updates: newUpdateQueue(),
 		stats:   Stats{Methods: map[string]int64{}, Errors: map[int]int64{}, Faults: map[string]int64{}},
+	}
+	if len(cfg.People) > 0 {
+		s.owner = cfg.People[0].ID
 	}
 	s.rev = control.NewRevision(&s.mu, s.done)
 	s.mux = http.NewServeMux()

@@ -17,6 +17,8 @@ type Stats struct {
 	Sent            int64            `json:"sent"`              // messages the bot posted
 	Repeats         int64            `json:"repeats"`           // of them, those with a text posted to the same chat before
 	Edited          int64            `json:"edited"`            // edits that changed something
+	Copied          int64            `json:"copied"`            // messages the bot copied
+	Topics          int64            `json:"topics"`            // topics the bot began
 	Presses         int64            `json:"presses"`           // of buttons
 	Answered        int64            `json:"answered"`          // presses that the bot answered
 	TooManyRequests int64            `json:"too_many_requests"` // 429s, injected ones too

@@ -180,6 +180,10 @@ func (s *Server) getWebhookInfo(*call) (any, error) {
 
 // tellMembership tells the bot that its standing in a chat changed.
 func (s *Server) tellMembership(c *chat, old string) {
-	s.push("my_chat_member", apiMemberUpdate{Chat: c.apiChat(), From: s.someone(), Date: s.clock().Unix(),
+	by := s.someone()
+	if u := s.person(c.ID); u != nil { // a private chat's own
+		by = *u
+	}
+	s.push("my_chat_member", apiMemberUpdate{Chat: c.apiChat(), From: by, Date: s.clock().Unix(),
 		OldMember: s.member(c, old), NewMember: s.member(c, c.BotStatus)})
 }

@@ -30,10 +30,19 @@ type apiMessage struct {
 	EditDate        int64             `json:"edit_date,omitempty"`
 	IsTopicMessage  bool              `json:"is_topic_message,omitempty"`
 	ReplyToMessage  *apiMessage       `json:"reply_to_message,omitempty"`
+	AuthorSignature string            `json:"author_signature,omitempty"`
+	MediaGroupID    string            `json:"media_group_id,omitempty"`
 	Text            string            `json:"text,omitempty"`
 	Entities        []richtext.Entity `json:"entities,omitempty"`
-	LinkPreview     json.RawMessage   `json:"link_preview_options,omitempty"`
-	ReplyMarkup     *keyboard         `json:"reply_markup,omitempty"`
+	Caption         string            `json:"caption,omitempty"`
+	CaptionEntities []richtext.Entity `json:"caption_entities,omitempty"`
+	*apiMedia
+	TopicCreated *apiTopic       `json:"forum_topic_created,omitempty"`
+	TopicEdited  *apiTopic       `json:"forum_topic_edited,omitempty"`
+	TopicClosed  *struct{}       `json:"forum_topic_closed,omitempty"`
+	TopicOpened  *struct{}       `json:"forum_topic_reopened,omitempty"`
+	LinkPreview  json.RawMessage `json:"link_preview_options,omitempty"`
+	ReplyMarkup  *keyboard       `json:"reply_markup,omitempty"`
 }
 
 // apiService is a message about the chat itself.
@@ -70,28 +79,57 @@ func (c *chat) apiChat() apiChat {
 // api returns a message as the Bot API shows it; withReply adds the message that it answers, which Telegram shows one
 // level deep.
 func (c *chat) api(m *message, withReply bool) apiMessage {
-	a := apiMessage{MessageID: m.ID, MessageThreadID: m.ThreadID, IsTopicMessage: m.ThreadID != 0,
-		Chat: c.apiChat(), Date: m.Date.Unix(), Text: m.Text, Entities: m.Entities, LinkPreview: m.preview}
+	a := apiMessage{MessageID: m.ID, MessageThreadID: c.thread(m), IsTopicMessage: m.ThreadID != 0,
+		Chat: c.apiChat(), Date: m.Date.Unix(), LinkPreview: m.preview, MediaGroupID: m.AlbumID, apiMedia: m.Media.api()}
+	if m.Media == nil {
+		a.Text, a.Entities = m.Text, m.Entities
+	} else {
+		a.Caption, a.CaptionEntities = m.Text, m.Entities
+	}
+	m.service.fill(&a)
 	if !m.EditDate.IsZero() {
 		a.EditDate = m.EditDate.Unix()
 	}
-	if c.Type == Channel {
+	switch {
+	case c.Type == Channel:
 		sender := a.Chat
 		a.SenderChat = &sender
-	} else {
+	case m.Anonymous:
+		sender, from := a.Chat, anonymousAdmin
+		a.SenderChat, a.From = &sender, &from
+	default:
 		from := m.From
 		a.From = &from
 	}
 	if m.Buttons != nil {
 		a.ReplyMarkup = &keyboard{Rows: m.Buttons}
 	}
-	if withReply && m.ReplyTo != 0 {
-		if original := c.find(m.ReplyTo); original != nil {
+	replyTo := m.ReplyTo
+	if replyTo == 0 && m.ThreadID != m.ID {
+		replyTo = m.ThreadID // in a topic, what answers nothing else answers the message that began it
+	}
+	if withReply && replyTo != 0 {
+		if original := c.find(replyTo); original != nil {
 			r := c.api(original, false)
 			a.ReplyToMessage = &r
 		}
 	}
 	return a
+}
+
+// thread is the topic of a message, or in a supergroup without topics the message that began the thread of answers.
+func (c *chat) thread(m *message) int {
+	if m.ThreadID != 0 || m.ReplyTo == 0 || c.Type != Supergroup {
+		return m.ThreadID
+	}
+	root := m.ReplyTo
+	for {
+		before := c.find(root)
+		if before == nil || before.ReplyTo == 0 || before.ReplyTo >= root {
+			return root
+		}
+		root = before.ReplyTo
+	}
 }
 
 // service returns the frame of a message about the chat. It takes an id like any other message.

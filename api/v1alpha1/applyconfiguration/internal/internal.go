@@ -25,6 +25,8 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.CategoryTitle
+  scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.ConnectionState
   scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.ConnectionStatus
@@ -109,6 +111,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: credentials
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.CredentialsSpec
+    - name: intake
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.IntakeSpec
     - name: runtime
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RuntimeSpec
@@ -205,6 +210,52 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: stagedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.IntakeCategory
+  map:
+    fields:
+    - name: icon
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: titles
+      type:
+        map:
+          elementType:
+            namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.CategoryTitle
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.IntakeLimit
+  map:
+    fields:
+    - name: requests
+      type:
+        scalar: numeric
+    - name: window
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.IntakeSpec
+  map:
+    fields:
+    - name: categories
+      type:
+        list:
+          elementType:
+            namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.IntakeCategory
+          elementRelationship: associative
+          keys:
+          - name
+    - name: directMessages
+      type:
+        scalar: boolean
+    - name: maxLength
+      type:
+        scalar: numeric
+    - name: minLength
+      type:
+        scalar: numeric
+    - name: rateLimit
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.IntakeLimit
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.JWTAlgorithm
   scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.JWTSpec
@@ -256,6 +307,15 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.LogLevel
   scalar: string
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.PostgresSpec
+  map:
+    fields:
+    - name: dsnSecretRef
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.SecretKeyRef
+    - name: port
+      type:
+        scalar: numeric
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RateLimit
   map:
     fields:
@@ -263,6 +323,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: window
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RetentionSpec
+  map:
+    fields:
+    - name: events
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
+    - name: people
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
+    - name: tickets
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.Duration
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RotationPhase
@@ -327,6 +399,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: priorityClassName
       type:
         scalar: string
+    - name: replicas
+      type:
+        scalar: numeric
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
@@ -386,6 +461,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: persistentVolumeClaim
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.VolumeClaimSpec
+    - name: postgres
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.PostgresSpec
+    - name: retention
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.RetentionSpec
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TelegramLimits
   map:
     fields:
@@ -401,6 +482,18 @@ var schemaYAML = typed.YAMLObject(`types:
       default:
         messages: 20
         window: 1m
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TelegramRoute
+  map:
+    fields:
+    - name: category
+      type:
+        scalar: string
+    - name: chatID
+      type:
+        scalar: string
+    - name: threadID
+      type:
+        scalar: numeric
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TelegramSpec
   map:
     fields:
@@ -422,6 +515,14 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TelegramLimits
       default: {}
+    - name: routes
+      type:
+        list:
+          elementType:
+            namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TelegramRoute
+          elementRelationship: associative
+          keys:
+          - category
     - name: timeZone
       type:
         scalar: string
@@ -429,6 +530,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tokenSecretRef
       type:
         namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.SecretKeyRef
+    - name: topics
+      type:
+        namedType: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TopicMode
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TelegramStatus
   map:
     fields:
@@ -436,6 +540,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: chatTitle
+      type:
+        scalar: string
+    - name: effectiveChatID
       type:
         scalar: string
     - name: lastError
@@ -460,6 +567,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TokenPlacement
+  scalar: string
+- name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.TopicMode
   scalar: string
 - name: com.github.feedbackbridge.feedbackbridge.api.v1alpha1.VolumeClaimSpec
   map:

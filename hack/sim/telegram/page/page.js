@@ -29,7 +29,7 @@ async function follow() {
     polling = new AbortController();
     const chat = open;
     try {
-      const state = await request("GET", `/sim/state?chat=${chat}&since=${revision}&wait=25s`, null, polling.signal);
+      const state = await request("GET", `/sim/state?chat=${chat}&since=${revision}&me=${me}&wait=25s`, null, polling.signal);
       if (chat !== open) continue;
       if (state.revision < revision) { // another simulator listens here now
         forget();
@@ -100,13 +100,17 @@ function showPeople() {
   if (person) setAvatar($("me-avatar"), personName(person), me);
 }
 
+const mediaIcons = { photo: "🖼", document: "📄", voice: "🎤", video: "🎬", video_note: "🎥", audio: "🎵", animation: "🎞", sticker: "🩷" };
+const mediaName = (m) => `${mediaIcons[m.media.kind]} ${m.media.file_name || m.media.kind.replace("_", " ")}`;
+const summary = (m) => m.service || [m.media && mediaName(m), m.text].filter(Boolean).join(" ");
+
 const clockTime = (date) => new Date(date).toLocaleTimeString("ru", { hour: "2-digit", minute: "2-digit" });
 
 function showChats() {
   $("chats").replaceChildren(...visibleChats().map((c) => {
     const name = el("span", "name", el("b", "", chatTitle(c)));
     if (c.last) name.append(el("time", "", clockTime(c.last.date)));
-    const preview = c.last ? `${c.type === "private" ? "" : personName(c.last.from) + ": "}${c.last.text}` : "no messages yet";
+    const preview = c.last ? `${c.type === "private" ? "" : personName(c.last.from) + ": "}${summary(c.last)}` : "no messages yet";
     const button = el("button", c.id === open ? "chat open" : "chat",
       setAvatar(el("span"), chatTitle(c), c.type === "private" ? bot.id : c.id),
       el("span", "grow", name, el("span", "preview", preview.replaceAll("\n", " "))));
@@ -179,17 +183,18 @@ function draw(changed) {
 }
 
 function messageNode(m, more) {
+  if (m.service) return el("li", "day", `${personName(m.from)} ${m.service}`);
   const mine = m.from.id === me;
   const bubble = el("div", "bubble");
   if (!mine && !more) {
-    const from = el("div", "from " + color(m.from.id), personName(m.from));
+    const from = el("div", "from " + color(m.from.id), m.anonymous ? $("title").textContent : personName(m.from));
     if (m.from.is_bot) from.append(el("i", "", "bot"));
     bubble.append(from);
   }
   const original = shown.get(m.reply_to);
   if (m.reply_to) {
     const quoted = el("button", "quoted", el("b", "", original ? personName(original.from) : "Deleted message"),
-      el("span", "", original?.text.replaceAll("\n", " ") ?? ""));
+      el("span", "", original ? summary(original).replaceAll("\n", " ") : ""));
     quoted.type = "button";
     quoted.onclick = () => $("m" + m.reply_to)?.scrollIntoView({ behavior: "smooth", block: "center" });
     bubble.append(quoted);
@@ -200,6 +205,8 @@ function messageNode(m, more) {
   reply.onclick = () => { replyTo = m.id; showReply(); $("text").focus(); };
   const meta = el("span", "meta", (m.edited ? "edited " : "") + clockTime(m.date));
   meta.title = `message ${m.id}, ${new Date(m.date).toLocaleString()}`;
+  if (m.media) bubble.append(el("div", "file", mediaName(m)));
+  if (m.reaction) meta.prepend(el("span", "reaction", m.reaction));
   bubble.append(el("div", "text", formatted(m.text, m.entities, say), meta), reply);
   const body = el("div", "body", bubble, ...(m.buttons ?? []).map((row) => el("div", "row", ...row.map((b) => buttonNode(m, b)))));
   const node = el("li", `msg${mine ? " mine" : ""}${more ? " more" : ""}`);
@@ -264,7 +271,7 @@ function showReply() {
   const stay = atEnd();
   $("reply").hidden = !m;
   $("reply-name").textContent = m ? personName(m.from) : "";
-  $("reply-text").textContent = m?.text.replaceAll("\n", " ") ?? "";
+  $("reply-text").textContent = m ? summary(m).replaceAll("\n", " ") : "";
   if (stay) toEnd();
 }
 

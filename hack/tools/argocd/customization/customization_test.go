@@ -80,6 +80,11 @@ func TestHealth(t *testing.T) {
 			message: "Feedback flows from the site to the chat."},
 		"rotation-overdue": {health: health.HealthStatusHealthy, kstatus: status.CurrentStatus,
 			message: "Feedback flows from the site to the chat. A rotation is overdue: SiteKeyNotAdopted: let the site load the new key"},
+		"storage-corrupt": {health: health.HealthStatusHealthy, kstatus: status.CurrentStatus,
+			message: "Feedback flows from the site to the chat. But: StorageCorrupt: a damaged database was set aside; move the file away"},
+		"storage-full": {health: health.HealthStatusDegraded, kstatus: status.FailedStatus,
+			message: "StorageFull: there is no room for the bot's database; raise spec.storage.persistentVolumeClaim.size where the storage class " +
+				"lets volumes grow, or keep less by spec.storage.retention"},
 		"just-applied": {bridge: "ready", health: health.HealthStatusProgressing, kstatus: status.InProgressStatus,
 			given: func(t *testing.T, b *unstructured.Unstructured) {
 				set(t, b, map[string]any{"observedGeneration": int64(-1)}, "status") // the CRD's default

@@ -17,6 +17,8 @@ type FeedbackBridgeSpecApplyConfiguration struct {
 	Credentials *CredentialsSpecApplyConfiguration `json:"credentials,omitempty"`
 	// telegram is the chat that tickets are posted to.
 	Telegram *TelegramSpecApplyConfiguration `json:"telegram,omitempty"`
+	// intake is how the bot takes feedback in direct messages.
+	Intake *IntakeSpecApplyConfiguration `json:"intake,omitempty"`
 	// storage is where the bot keeps tickets, results and updates that are not finished; a persistentVolumeClaim of 1Gi
 	// unless given.
 	Storage *StorageSpecApplyConfiguration `json:"storage,omitempty"`
@@ -59,6 +61,14 @@ func (b *FeedbackBridgeSpecApplyConfiguration) WithCredentials(value *Credential
 // If called multiple times, the Telegram field is set to the value of the last call.
 func (b *FeedbackBridgeSpecApplyConfiguration) WithTelegram(value *TelegramSpecApplyConfiguration) *FeedbackBridgeSpecApplyConfiguration {
 	b.Telegram = value
+	return b
+}
+
+// WithIntake sets the Intake field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Intake field is set to the value of the last call.
+func (b *FeedbackBridgeSpecApplyConfiguration) WithIntake(value *IntakeSpecApplyConfiguration) *FeedbackBridgeSpecApplyConfiguration {
+	b.Intake = value
 	return b
 }
 

@@ -16,7 +16,7 @@ type FeedbackBridgeStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions are Ready, Reconciling, Stalled, WorkloadAvailable, SiteConnected, TelegramReachable, CredentialsReady
-	// and, only while it is True, RotationOverdue.
+	// and, only while they are True, RotationOverdue and StorageTrouble.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// connection is the WebSocket to the site.
 	Connection *ConnectionStatusApplyConfiguration `json:"connection,omitempty"`

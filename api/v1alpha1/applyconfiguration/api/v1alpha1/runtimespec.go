@@ -14,6 +14,9 @@ import (
 //
 // RuntimeSpec is how the bot's pod is run.
 type RuntimeSpecApplyConfiguration struct {
+	// replicas is how many pods run; 1 unless given. One works, the others stand by: one of them goes on where it stopped, within
+	// seconds. More than 1 needs storage.postgres.
+	Replicas *int32 `json:"replicas,omitempty"`
 	// image is the bot's image; the operator's own choice unless given.
 	Image *string `json:"image,omitempty"`
 	// resources are the bot's requests and limits; 10m CPU and 32Mi requested, 128Mi limit unless given.
@@ -36,6 +39,14 @@ type RuntimeSpecApplyConfiguration struct {
 // apply.
 func RuntimeSpec() *RuntimeSpecApplyConfiguration {
 	return &RuntimeSpecApplyConfiguration{}
+}
+
+// WithReplicas sets the Replicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replicas field is set to the value of the last call.
+func (b *RuntimeSpecApplyConfiguration) WithReplicas(value int32) *RuntimeSpecApplyConfiguration {
+	b.Replicas = &value
+	return b
 }
 
 // WithImage sets the Image field in the declarative configuration to the given value

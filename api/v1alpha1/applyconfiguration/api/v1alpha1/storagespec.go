@@ -11,12 +11,17 @@ import (
 // StorageSpecApplyConfiguration represents a declarative configuration of the StorageSpec type for use
 // with apply.
 //
-// StorageSpec is where the bot keeps its state.
+// StorageSpec is where the bot keeps its state, and for how long. A change from one place to another moves nothing: unfinished
+// tickets stay behind, and numbers begin anew.
 type StorageSpecApplyConfiguration struct {
 	// persistentVolumeClaim keeps the state in a volume that outlives the pod and the bridge.
 	PersistentVolumeClaim *VolumeClaimSpecApplyConfiguration `json:"persistentVolumeClaim,omitempty"`
+	// postgres keeps the state in a PostgreSQL database, so that runtime.replicas may be more than 1.
+	Postgres *PostgresSpecApplyConfiguration `json:"postgres,omitempty"`
 	// ephemeral keeps the state in the pod: unfinished tickets are lost with it. For trials.
 	Ephemeral *apiv1alpha1.EphemeralSpec `json:"ephemeral,omitempty"`
+	// retention is for how long what is finished is kept.
+	Retention *RetentionSpecApplyConfiguration `json:"retention,omitempty"`
 }
 
 // StorageSpecApplyConfiguration constructs a declarative configuration of the StorageSpec type for use with
@@ -33,10 +38,26 @@ func (b *StorageSpecApplyConfiguration) WithPersistentVolumeClaim(value *VolumeC
 	return b
 }
 
+// WithPostgres sets the Postgres field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Postgres field is set to the value of the last call.
+func (b *StorageSpecApplyConfiguration) WithPostgres(value *PostgresSpecApplyConfiguration) *StorageSpecApplyConfiguration {
+	b.Postgres = value
+	return b
+}
+
 // WithEphemeral sets the Ephemeral field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Ephemeral field is set to the value of the last call.
 func (b *StorageSpecApplyConfiguration) WithEphemeral(value apiv1alpha1.EphemeralSpec) *StorageSpecApplyConfiguration {
 	b.Ephemeral = &value
+	return b
+}
+
+// WithRetention sets the Retention field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Retention field is set to the value of the last call.
+func (b *StorageSpecApplyConfiguration) WithRetention(value *RetentionSpecApplyConfiguration) *StorageSpecApplyConfiguration {
+	b.Retention = value
 	return b
 }

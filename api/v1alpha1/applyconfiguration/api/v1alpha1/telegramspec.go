@@ -17,15 +17,20 @@ type TelegramSpecApplyConfiguration struct {
 	TokenSecretRef *SecretKeyRefApplyConfiguration `json:"tokenSecretRef,omitempty"`
 	// chatID is the numeric id of the group or channel, such as "-1001234567890".
 	ChatID *string `json:"chatID,omitempty"`
+	// topics is how a group with topics is used: None posts to the general topic, PerCategory makes a topic for each
+	// category, PerTicket one for each ticket, closed with it. None unless given. The bot needs the right to manage topics.
+	Topics *apiv1alpha1.TopicMode `json:"topics,omitempty"`
+	// routes are where tickets of some categories go instead.
+	Routes []TelegramRouteApplyConfiguration `json:"routes,omitempty"`
 	// apiURL is the Bot API server.
 	APIURL *string `json:"apiURL,omitempty"`
 	// allowInsecure admits an http:// apiURL. The bot's token then crosses the network in the clear.
 	AllowInsecure *bool `json:"allowInsecure,omitempty"`
 	// limits is how fast the bot may send; Telegram's own limits unless given.
 	Limits *TelegramLimitsApplyConfiguration `json:"limits,omitempty"`
-	// language is the language of posts in the chat.
+	// language is the language of posts in the chat, and of answers to people whose own is not among these.
 	Language *apiv1alpha1.Language `json:"language,omitempty"`
-	// timeZone is the IANA time zone of dates in posts.
+	// timeZone is the IANA time zone of dates.
 	TimeZone *string `json:"timeZone,omitempty"`
 }
 
@@ -48,6 +53,27 @@ func (b *TelegramSpecApplyConfiguration) WithTokenSecretRef(value *SecretKeyRefA
 // If called multiple times, the ChatID field is set to the value of the last call.
 func (b *TelegramSpecApplyConfiguration) WithChatID(value string) *TelegramSpecApplyConfiguration {
 	b.ChatID = &value
+	return b
+}
+
+// WithTopics sets the Topics field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Topics field is set to the value of the last call.
+func (b *TelegramSpecApplyConfiguration) WithTopics(value apiv1alpha1.TopicMode) *TelegramSpecApplyConfiguration {
+	b.Topics = &value
+	return b
+}
+
+// WithRoutes adds the given value to the Routes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Routes field.
+func (b *TelegramSpecApplyConfiguration) WithRoutes(values ...*TelegramRouteApplyConfiguration) *TelegramSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRoutes")
+		}
+		b.Routes = append(b.Routes, *values[i])
+	}
 	return b
 }
 

@@ -13,6 +13,9 @@ type TelegramStatusApplyConfiguration struct {
 	BotUsername *string `json:"botUsername,omitempty"`
 	// chatTitle is the title of the chat.
 	ChatTitle *string `json:"chatTitle,omitempty"`
+	// effectiveChatID is the supergroup that the group of spec.telegram.chatID has become, and that posts go to; absent where
+	// that is the chat itself.
+	EffectiveChatID *string `json:"effectiveChatID,omitempty"`
 	// lastError is why Telegram was last out of reach or refused something.
 	LastError *string `json:"lastError,omitempty"`
 }
@@ -36,6 +39,14 @@ func (b *TelegramStatusApplyConfiguration) WithBotUsername(value string) *Telegr
 // If called multiple times, the ChatTitle field is set to the value of the last call.
 func (b *TelegramStatusApplyConfiguration) WithChatTitle(value string) *TelegramStatusApplyConfiguration {
 	b.ChatTitle = &value
+	return b
+}
+
+// WithEffectiveChatID sets the EffectiveChatID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the EffectiveChatID field is set to the value of the last call.
+func (b *TelegramStatusApplyConfiguration) WithEffectiveChatID(value string) *TelegramStatusApplyConfiguration {
+	b.EffectiveChatID = &value
 	return b
 }
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// What Trouble can say; the reasons are those of the bridge's conditions.
+const (
+	ReasonCorrupt     = "StorageCorrupt"
+	ReasonFull        = "StorageFull"
+	ReasonUnreachable = "StorageUnreachable"
+)
+
+// trouble is what keeps the store from writing, and the damaged databases that lie aside.
+type trouble struct {
+	mu    sync.Mutex
+	fault error // ErrFull, ErrCorrupt, ErrUnreachable; nil for none
+	why   error
+	aside []string // paths
+}
+
+func (t *trouble) set(fault, why error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fault, t.why = fault, why
+}
+
+func (t *trouble) is(fault error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Is(t.fault, fault)
+}
+
+// Trouble says what is wrong with the store: a reason for the bridge's condition and a message, both empty where it works
+// as it should. It goes on to tell of a damaged database that was set aside until somebody has taken the file away.
+func (s *Store) Trouble() (reason, message string) { return s.trouble.say() }
+
+func (t *trouble) say() (reason, message string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case errors.Is(t.fault, ErrCorrupt):
+		return ReasonCorrupt, "the database is damaged; it is set aside when the bot starts again"
+	case errors.Is(t.fault, ErrFull):
+		return ReasonFull, "there is no room for the bot's database: nothing is lost, and nothing is taken, until there is"
+	case errors.Is(t.fault, ErrBroken):
+		return ReasonFull, "the disk did not keep the bot's database: nothing is taken until the bot has started again and has read what is there"
+	case errors.Is(t.fault, ErrUnreachable):
+		return ReasonUnreachable, fmt.Sprintf("the bot's database cannot be reached: %v", t.why)
+	}
+	t.aside = slices.DeleteFunc(t.aside, func(path string) bool { _, err := os.Stat(path); return errors.Is(err, os.ErrNotExist) })
+	if len(t.aside) > 0 {
+		return ReasonCorrupt, "a damaged database was set aside, and the bot began a new one: what was in " +
+			filepath.Base(t.aside[0]) + " is not known to the bot; move the file away once it was looked at"
+	}
+	return "", ""
+}
+
+// findAside notes the damaged databases that lie in a directory.
+func (t *trouble) findAside(dir string) error {
+	found, err := filepath.Glob(filepath.Join(escapeGlob(dir), fileName+asideMark+"*"))
+	if err != nil {
+		return fmt.Errorf("look for damaged databases: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.aside = slices.DeleteFunc(found, func(path string) bool {
+		return strings.HasSuffix(path, "-wal") || strings.HasSuffix(path, "-shm")
+	})
+	return nil
+}
+
+// escapeGlob is a path as a pattern that matches it alone.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}

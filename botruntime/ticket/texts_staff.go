@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ticket
+
+// StaffTexts are what the bot says to the staff, and how it brings people what the staff wrote.
+type StaffTexts struct {
+	// Reply (Ticket) heads what the staff wrote, in the author's chat.
+	Reply Format
+	// AuthorBlocked and AuthorUnreachable (Ticket) say under a reply that it has nobody to go to, ReplyRefused that Telegram
+	// did not take it. AnswerOnSite follows where the ticket is from there.
+	AuthorBlocked, AuthorUnreachable, ReplyRefused Format
+	// Unsupported refuses a reply that is neither text nor a file.
+	AnswerOnSite, Unsupported string
+	// AdminOnly and AdminUnknown refuse what only administrators may do.
+	AdminOnly, AdminUnknown string
+	// WhichTicket, WhichOfTwo (First, Second) and NoSuchTicket answer a command that names no ticket, two, or none that is
+	// there; NoAuthor one about the author of a ticket who is not known in Telegram.
+	WhichTicket, NoSuchTicket, NoAuthor string
+	WhichOfTwo                          Format
+	// Help answers /help.
+	Help string
+	// OpenTickets, with their number, heads the list of open tickets, and PageOf (Page, Pages) ends it; NothingOpen stands
+	// instead where there are none.
+	OpenTickets, PageOf Format
+	NothingOpen         string
+	// Received and the rest stand on a ticket's card; Failed and Pending where it is not posted.
+	Received, Failed, Pending, RetryButton string
+	// RetryBegun (Ticket) and NothingToRetry answer the button that has a ticket posted again.
+	RetryBegun     Format
+	NothingToRetry string
+	// Closed and AlreadyClosed (Ticket) answer /close.
+	Closed, AlreadyClosed Format
+	// Banned (ID), AlreadyBanned (ID, Who), Unbanned (ID) and NotBanned (ID) answer /ban and /unban.
+	Banned, AlreadyBanned, Unbanned, NotBanned Format
+	// Stats, with the number of days, heads the statistics, whose lines the rest begins.
+	Stats                         Format
+	Total, FirstReaction, OpenNow string
+	// Minute, Hour and Day are units of time, shortened.
+	Minute, Hour, Day string
+}
