@@ -130,10 +130,11 @@ func childKind[T any, P interface {
 	})}
 }
 
-// digestOf is a digest of an apply configuration's JSON. Two have the same digest when they are the same, for their JSON is
-// canonical: fields in their order, sorted keys, quantities in their canonical form, and nothing of what is empty.
-func digestOf(applyConfiguration []byte) string {
-	sum := sha256.Sum256(applyConfiguration)
+// digestOf is a digest of a text, such as the JSON of an apply configuration. Two of these have the same digest when they
+// are the same, for their JSON is canonical: fields in their order, sorted keys, quantities in their canonical form, and
+// nothing of what is empty.
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
 	return base64.RawStdEncoding.EncodeToString(sum[:18])
 }
 
