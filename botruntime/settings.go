@@ -115,7 +115,7 @@ func retentionSettings(r v1alpha1.RetentionSpec) (store.Retention, error) {
 
 // storeOptions are the store's settings; the address of a database is among the credentials.
 func (s *settings) storeOptions(state, dsn string) store.Options {
-	o := store.Options{Route: s.telegram.Route, Topic: s.telegram.TopicKey, Retention: s.retention}
+	o := store.Options{Route: s.telegram.Route, Chats: s.telegram.Chats(), Topic: s.telegram.TopicKey, Retention: s.retention}
 	if s.schema == "" {
 		o.Dir = state
 	} else {

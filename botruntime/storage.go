@@ -90,6 +90,7 @@ func (b *bot) useStore(st *store.Store) {
 	b.standby.Store(false)
 	b.store.Store(st)
 	b.tracker.CountBy(func() v1alpha1.TicketsStatus { return ticketsStatus(st.Counts()) })
+	context.AfterFunc(b.parts.ctx, st.Hurry) // the parts that end then wait for it
 	b.parts.closeAfter(st.Close)
 }
 

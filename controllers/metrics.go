@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -38,6 +39,7 @@ var (
 	descStart       = bridgeDesc("bot_start_timestamp_seconds", "When the bot's process started, in Unix seconds.")
 	descHeartbeat   = bridgeDesc("heartbeat_timestamp_seconds", "When the bot last renewed its Lease, in Unix seconds.")
 	descTokenExpiry = bridgeDesc("jwt_expiry_timestamp_seconds", "When the token for the site expires, in Unix seconds.")
+	descStorage     = bridgeDesc("storage_trouble", "What is wrong with where the bot keeps its state: 1, for that reason; none where all is well.", "reason")
 	descOverdue     = bridgeDesc("rotation_overdue", "Whether the site goes on using a key that it should have replaced (1) or not (0).")
 	descPhase       = bridgeDesc("rotation_phase", "The phase that the rotation of a key is in: 1 for that phase; kind is hmac or jwt.", "kind", "phase")
 	descNext        = bridgeDesc("rotation_next_timestamp_seconds", "When the operator makes the next key by itself, in Unix seconds; kind is hmac or jwt.", "kind")
@@ -55,7 +57,7 @@ type Collector struct {
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descSuspended, descSite, descTelegram, descPending, descReceived, descPosted, descFailed,
-		descRefused, descReconnects, descStart, descHeartbeat, descTokenExpiry, descOverdue, descPhase, descNext,
+		descRefused, descReconnects, descStart, descHeartbeat, descTokenExpiry, descStorage, descOverdue, descPhase, descNext,
 	} {
 		ch <- d
 	}
@@ -98,6 +100,9 @@ func collectBridge(ch chan<- prometheus.Metric, b *v1alpha1.FeedbackBridge, h he
 	gauge(descSite, isTrue(v1alpha1.ConditionSiteConnected))
 	gauge(descTelegram, isTrue(v1alpha1.ConditionTelegramReachable))
 	gauge(descOverdue, isTrue(v1alpha1.ConditionRotationOverdue))
+	if c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionStorageTrouble); c != nil && c.Status == metav1.ConditionTrue {
+		send(descStorage, prometheus.GaugeValue, 1, c.Reason)
+	}
 	if c := b.Status.Credentials; c != nil && c.JWT != nil && c.JWT.ExpiresAt != nil {
 		gauge(descTokenExpiry, float64(c.JWT.ExpiresAt.Unix()))
 	}

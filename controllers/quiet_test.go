@@ -76,11 +76,13 @@ func TestASettledBridgeCostsNoWrite(t *testing.T) {
 			b.Spec.Storage.Ephemeral = &v1alpha1.EphemeralSpec{}
 			return b
 		},
+		"a database and a standby": func(h *harness) *v1alpha1.FeedbackBridge { return h.postgresBridge("shop", 2) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
 			h.createSecrets()
 			h.createSecret("ca", map[string]string{"ca.crt": string(testCertificate(t))})
+			h.createSecret("database", map[string]string{"dsn": "postgres://bot:pw@db.example/feedback"})
 			h.must(h.client.Create(h.ctx, make(h)))
 			h.start()
 			request := ctrl.Request{NamespacedName: h.key("shop")}

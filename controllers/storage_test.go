@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -101,6 +103,37 @@ func TestStorageTroubleComesAndGoes(t *testing.T) {
 	o.health.fresh = false
 	if c := meta.FindStatusCondition(conditionsAfter(o, full), v1alpha1.ConditionStorageTrouble); c != nil {
 		t.Errorf("a silent bot: %+v", c)
+	}
+}
+
+// What an alert can go by: a series for the trouble that there is, and none without. A database that was set aside is told of
+// although the bridge is Ready.
+func TestStorageTroubleMetric(t *testing.T) {
+	o := testObservation(t)
+	for _, reason := range []string{v1alpha1.ReasonStorageCorrupt, ""} {
+		if o.at(t, 0, nil); reason != "" {
+			storageSays(nil, reason, "")(t, o)
+		}
+		o.bridge.Status.Conditions = computeConditions(o)
+		collected := make(chan prometheus.Metric, 100)
+		collectBridge(collected, o.bridge, o.health)
+		close(collected)
+		got, ready := "", 0.0
+		for metric := range collected {
+			var m dto.Metric
+			if err := metric.Write(&m); err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case metric.Desc() == descReady:
+				ready = m.GetGauge().GetValue()
+			case metric.Desc() == descStorage && m.GetGauge().GetValue() == 1:
+				got += labelsOfMetric(&m)["reason"]
+			}
+		}
+		if got != reason || ready != 1 {
+			t.Errorf("the metric tells of %q, want %q; ready is %v", got, reason, ready)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ type PostgresSpec struct {
 // RetentionSpec is for how long what is finished is kept. What waits is kept until it is done.
 type RetentionSpec struct {
 	// tickets is how long a ticket is kept after anything last happened to it, with its links and statuses; 2160h (90 days)
-	// unless given. Later its buttons work no more, and a feedback that the site sends again becomes a new ticket.
+	// unless given. Later replies to it reach nobody, and a feedback that the site sends again becomes a new ticket.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('24h') && duration(self) <= duration('87600h')",message="retention.tickets must be between 24h and 87600h"
 	Tickets Duration `json:"tickets,omitempty"`

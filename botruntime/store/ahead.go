@@ -61,7 +61,7 @@ func (s *Store) next(tx *txn, chatID int64) (*aheadJob, error) {
 
 // selectNext has its limit as a constant: SQLite would prepare it anew for each bound one.
 var selectNext = `
-	SELECT o.chat_id, o.seq, o.kind, o.ticket, o.name, o.thread_id, o.topic, o.message_id, o.payload, o.from_chat_id,
+	SELECT o.chat_id, o.priority, o.seq, o.kind, o.ticket, o.name, o.thread_id, o.topic, o.message_id, o.payload, o.from_chat_id,
 		o.from_message_id, o.reply_to, o.if_refused, o.claimed, coalesce(t.status, ''), coalesce(t.status_by, ''),
 		coalesce(t.status_at, 0), coalesce(t.name, ''), coalesce(t.source, ''), coalesce(t.feedback_id, 0),
 		coalesce(t.telegram_id, 0), coalesce(t.username, ''), coalesce(t.first_name, ''), coalesce(t.nickname, ''),
@@ -73,7 +73,7 @@ func scanJob(row scanner) (a aheadJob, err error) {
 	q, job := &a.queued, &a.job
 	t := &job.Ticket
 	var statusAt, created int64
-	if err := row.Scan(&q.chatID, &q.seq, &q.kind, &q.ticket, &q.name, &q.threadID, &q.topic, &q.messageID, &q.payload, &q.fromChatID,
+	if err := row.Scan(&q.chatID, &q.rank, &q.seq, &q.kind, &q.ticket, &q.name, &q.threadID, &q.topic, &q.messageID, &q.payload, &q.fromChatID,
 		&q.fromMessageID, &q.replyTo, &q.ifRefused, &job.MaybeSent, &job.Status, &job.StatusBy, &statusAt, &t.ID, &t.Source, &t.FeedbackID,
 		&t.TelegramID, &t.Username, &t.FirstName, &t.Nickname, &t.Category, &t.Message, &t.Attachments, &created); err != nil {
 		return a, err

@@ -2,6 +2,11 @@
 
 package store
 
+import "strings"
+
+// topicOfTicket begins the key of a ticket's own topic.
+const topicOfTicket = "ticket:"
+
 // migrateChat has everything that waits for a group go to the supergroup that it became. Messages are numbered anew there:
 // what refers to one of the group's is not carried along, and links stay under the group's id, by which Telegram goes on
 // to speak of its messages.
@@ -37,6 +42,15 @@ func (s *Store) migrateChat(tx *txn, from, to int64) error {
 func thread(tx *txn, p place) (threadID int64, err error) {
 	_, err = tx.get(`SELECT thread_id FROM topics WHERE chat_id = ? AND key = ?`, []any{p.chatID, p.topic}, &threadID)
 	return threadID, err
+}
+
+// sharedTopics counts the topics of a place's chat, but for those of single tickets; it is 0 where the place's is one of them.
+func sharedTopics(tx *txn, p place) (n int, err error) {
+	if strings.HasPrefix(p.topic, topicOfTicket) {
+		return 0, nil
+	}
+	_, err = tx.get(`SELECT count(*) FROM topics WHERE chat_id = ? AND key NOT LIKE '`+topicOfTicket+`%'`, []any{p.chatID}, &n)
+	return n, err
 }
 
 // setThread records the topic that was made for a place.

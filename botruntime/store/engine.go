@@ -25,6 +25,8 @@ var (
 	ErrBroken = errors.New("the disk did not keep what was written; the bot has to start again")
 	// ErrUnreachable means that the database server cannot be reached, or that its lock was lost.
 	ErrUnreachable = errors.New("the database cannot be reached")
+	// ErrRejected means that the database refused a statement for what it says. It will again; nothing was changed.
+	ErrRejected = errors.New("the database refuses this")
 )
 
 // engine is what tells one database from the other. Queries are written for both, with ? for their parameters.
@@ -39,7 +41,7 @@ type engine interface {
 	release(conn *sql.Conn) error
 	// reads is the pool of connections that only read.
 	reads() *sql.DB
-	// fault is ErrFull, ErrCorrupt or ErrUnreachable where an error is one of these, else nil.
+	// fault is ErrFull, ErrCorrupt, ErrBroken, ErrUnreachable or ErrRejected where an error is one of these, else nil.
 	fault(err error) error
 	// ended tells the error of a rollback where the database had ended the transaction already.
 	ended(err error) bool
@@ -47,13 +49,13 @@ type engine interface {
 	sync() error
 	// broken is not nil once a sync failed in a way after which nobody knows what the disk has.
 	broken() error
-	// begun notes that a bot works with the database, and tells whether commits may have been lost that were not synced;
-	// finished notes that it ended, and that nothing is missing.
-	begun(tx *txn) (lost bool, err error)
+	// begun notes that a bot works with the database, and tells how many jobs of a chat may have been sent without a trace,
+	// since commits may have been lost; finished notes that it ended, and that nothing is missing.
+	begun(tx *txn) (lost int, err error)
 	finished(tx *txn) error
-	// bound is a context for the statements of one transaction; nothing may wait for a network forever.
-	bound() (context.Context, context.CancelFunc)
-	// hurry makes bound shorter: the bot is to end.
+	// bound is ctx for the statements of one transaction, or for one read; nothing may wait for a network forever.
+	bound(ctx context.Context) (context.Context, context.CancelFunc)
+	// hurry has the contexts of bound end sooner, those that are in use too: the bot is to end.
 	hurry()
 	// schema reads and notes how many migrations were made, and has them.
 	schema() schema

@@ -118,8 +118,7 @@ func due(t testing.TB, s *Store) (ids []string) {
 	if err != nil {
 		t.Fatalf("due results: %v", err)
 	}
-	rows, err := s.dueResults.QueryContext(t.Context(), 0, s.writer.syncer.durable(), 100)
-	stored, err := collect(rows, err, scanResult)
+	stored, err := read(t.Context(), s, scanResult, selectDueResults, 0, s.writer.syncer.durable(), 100)
 	if diff := cmp.Diff(stored, results, cmpopts.EquateEmpty()); err != nil || diff != "" {
 		t.Errorf("the database has other results: %v %s", err, diff)
 	}

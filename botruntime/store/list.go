@@ -60,8 +60,12 @@ type TicketInfo struct {
 }
 
 // ListTickets reads tickets.
-func (s *Store) ListTickets(ctx context.Context, filter Filter) (TicketList, error) {
-	return listTickets(ctx, s.engine.reads(), s.engine.rebind, filter)
+func (s *Store) ListTickets(ctx context.Context, filter Filter) (list TicketList, err error) {
+	err = s.reading(ctx, func(ctx context.Context) (err error) {
+		list, err = listTickets(ctx, s.engine.reads(), s.engine.rebind, filter)
+		return err
+	})
+	return list, err
 }
 
 // ListTickets reads tickets from the store in a directory. It writes nothing and takes no lock, so it may be used while a

@@ -20,13 +20,19 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 	if m.Copy {
 		q.kind = JobCopy
 	}
+	if q.chatID != m.ChatID { // in another chat the number is another message's
+		q.replyTo = 0
+	}
 	if err := s.under(tx, &q); err != nil {
 		return fmt.Errorf("find where a message goes: %w", err)
 	}
-	if m.IfRefused != nil {
+	if m.ChatID == 0 || m.FromChatID > 0 { // what people add has no precedence over tickets: there is no end to it
+		q.rank = priorityPost
+	}
+	if len(m.IfRefused) > 0 {
 		var err error
 		if q.ifRefused, err = json.Marshal(m.IfRefused); err != nil {
-			return fmt.Errorf("encode the message that follows from a refusal: %w", err)
+			return fmt.Errorf("encode what follows from a refusal: %w", err)
 		}
 	}
 	if err := s.enqueue(tx, &q); err != nil {
@@ -36,10 +42,14 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 }
 
 // under leads a message of a ticket's: to the ticket's topic in the ticket's chat, and without a chat of its own to
-// behind the ticket's post, or to chat 0 as long as there is none.
+// behind the ticket's post, or to chat 0 as long as there is none. Where the post's chat is none of the staff's any more, the
+// ticket's chat is the one that it would be posted to now.
 func (s *Store) under(tx *txn, q *queued) error {
 	if q.name == "" || q.threadID != 0 {
 		return nil
+	}
+	if q.chatID < 0 && q.fromChatID > 0 && !s.serves(q.chatID) { // what a person wrote, and the staff is gone from there
+		q.chatID, q.replyTo = 0, 0
 	}
 	t, err := ticketNamed(tx, q.name)
 	switch {
@@ -49,7 +59,10 @@ func (s *Store) under(tx *txn, q *queued) error {
 		return err
 	}
 	post, replyTo := place{t.ChatID, t.ThreadID, t.topic}, t.MessageID
-	if now := s.EffectiveChat(t.ChatID); now != t.ChatID { // where neither its message nor its topic is
+	switch now := s.EffectiveChat(t.ChatID); { // in another chat neither its message nor its topic is
+	case !s.serves(now):
+		post, replyTo = s.place(t.Ticket), 0
+	case now != t.ChatID:
 		post, replyTo = place{chatID: now, topic: t.topic}, 0
 	}
 	switch {
@@ -61,7 +74,7 @@ func (s *Store) under(tx *txn, q *queued) error {
 		if q.replyTo == 0 {
 			q.replyTo = replyTo
 		}
-	case q.chatID == post.chatID:
+	case q.chatID == post.chatID && (q.fromChatID != 0 || q.replyTo == 0): // an answer of the bot's stays where the question was
 		q.threadID, q.topic = post.threadID, post.topic
 	}
 	return nil
@@ -90,22 +103,38 @@ func (s *Store) releaseHeld(tx *txn, post *queued, messageID int64) error {
 func (u *unit) Edit(e Edit) error {
 	// A new row rather than a changed one: whoever sends the old one must not end the new one.
 	u.store.memory.ahead.forget(e.ChatID)
-	if _, err := u.tx.exec(`DELETE FROM outbox WHERE kind = 'edit' AND chat_id = ? AND message_id = ?`, e.ChatID, e.MessageID); err != nil {
+	q := queued{kind: JobEdit, place: place{chatID: e.ChatID}, messageID: e.MessageID, payload: e.Payload}
+	if e.MessageID == 0 {
+		q.fromChatID, q.fromMessageID = e.FromChatID, e.FromMessageID
+	}
+	if _, err := u.tx.exec(`DELETE FROM outbox WHERE kind = 'edit' AND chat_id = ? AND message_id = ? AND from_chat_id = ? AND from_message_id = ?`,
+		e.ChatID, e.MessageID, q.fromChatID, q.fromMessageID); err != nil {
 		return fmt.Errorf("replace an edit: %w", err)
 	}
-	q := queued{kind: JobEdit, place: place{chatID: e.ChatID}, messageID: e.MessageID, payload: e.Payload}
 	if err := u.store.enqueue(u.tx, &q); err != nil {
 		return fmt.Errorf("put an edit into the outbox: %w", err)
 	}
 	return nil
 }
 
+// aimEdit names the message that an edit is of which came before that was sent: messages go first, so it was by now, unless Telegram
+// refused it.
+func aimEdit(tx *txn, a *aheadJob) (sent bool, err error) {
+	q := &a.queued
+	sent, err = tx.get(`SELECT peer_message_id FROM links WHERE chat_id = ? AND message_id = ? AND peer_chat_id = ? AND peer_message_id <> 0`,
+		[]any{q.fromChatID, q.fromMessageID, q.chatID}, &a.job.MessageID)
+	if err == nil && !sent {
+		_, err = tx.exec(endJob, q.chatID, q.priority(), q.seq)
+	}
+	return sent, err
+}
+
 // MessageTicket returns the link of a message: Tx says more.
 func (u *unit) MessageTicket(chatID, messageID int64) (Link, error) {
 	l := Link{ChatID: chatID, MessageID: messageID}
 	var at int64
-	found, err := u.tx.get(`SELECT ticket, peer_chat_id, peer_message_id, at FROM links WHERE chat_id = ? AND message_id = ?`,
-		[]any{chatID, messageID}, &l.Ticket, &l.PeerChatID, &l.PeerMessageID, &at)
+	found, err := u.tx.get(`SELECT ticket, peer_chat_id, peer_message_id, words, at FROM links WHERE chat_id = ? AND message_id = ?`,
+		[]any{chatID, messageID}, &l.Ticket, &l.PeerChatID, &l.PeerMessageID, &l.Words, &at)
 	if err == nil && !found { // the post itself
 		found, err = u.tx.get(`SELECT name, settled_at FROM tickets WHERE chat_id = ? AND message_id = ? AND message_id <> 0`,
 			[]any{chatID, messageID}, &l.Ticket, &at)
@@ -119,20 +148,23 @@ func (u *unit) MessageTicket(chatID, messageID int64) (Link, error) {
 
 // LinkMessage links a message to its ticket: Tx says more.
 func (u *unit) LinkMessage(l Link) error {
-	if err := link(u.tx, l.ChatID, l.MessageID, text(l.Ticket), l.PeerChatID, l.PeerMessageID, millis(l.At)); err != nil {
+	l.Ticket = text(l.Ticket)
+	if err := link(u.tx, &l); err != nil {
 		return fmt.Errorf("link a message to its ticket: %w", err)
 	}
 	return nil
 }
 
 // link records that a message belongs to a ticket, which is not idle then.
-func link(tx *txn, chatID, messageID int64, ticket string, peerChatID, peerMessageID, at int64) error {
-	if _, err := tx.exec(`INSERT INTO links (chat_id, message_id, ticket, peer_chat_id, peer_message_id, at) VALUES (?, ?, ?, ?, ?, ?)
+func link(tx *txn, l *Link) error {
+	at := millis(l.At)
+	if _, err := tx.exec(`INSERT INTO links (chat_id, message_id, ticket, peer_chat_id, peer_message_id, words, at) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat_id, message_id) DO UPDATE SET ticket = excluded.ticket, peer_chat_id = excluded.peer_chat_id,
-		peer_message_id = excluded.peer_message_id, at = excluded.at`, chatID, messageID, ticket, peerChatID, peerMessageID, at); err != nil {
+		peer_message_id = excluded.peer_message_id, words = excluded.words, at = excluded.at`,
+		l.ChatID, l.MessageID, l.Ticket, l.PeerChatID, l.PeerMessageID, l.Words, at); err != nil {
 		return err
 	}
-	_, err := tx.exec(`UPDATE tickets SET active_at = ? WHERE name = ? AND active_at < ?`, at, ticket, at)
+	_, err := tx.exec(`UPDATE tickets SET active_at = ? WHERE name = ? AND active_at < ?`, at, l.Ticket, at)
 	return err
 }
 
@@ -141,9 +173,8 @@ func linkSent(tx *txn, q *queued, o *Outcome) error {
 	if q.name == "" || o.MessageID == 0 {
 		return nil
 	}
-	at := millis(o.At)
 	for _, id := range append([]int64{o.MessageID}, o.MoreMessages...) {
-		if err := link(tx, q.chatID, id, q.name, q.fromChatID, q.fromMessageID, at); err != nil {
+		if err := link(tx, &Link{ChatID: q.chatID, MessageID: id, Ticket: q.name, PeerChatID: q.fromChatID, PeerMessageID: q.fromMessageID, At: o.At}); err != nil {
 			return err
 		}
 	}

@@ -74,8 +74,8 @@ func TestWhatFollowsFromARefusal(t *testing.T) {
 		inTx(t, s, func(tx Tx) error {
 			then := Outgoing{ChatID: group, Payload: []byte("not delivered"), ReplyTo: 80, Ticket: "ticket_tg_1"}
 			return errors.Join(tx.SavePerson(Person{ID: author, Language: "ru", SeenAt: epoch}),
-				tx.Send(Outgoing{ChatID: author, Payload: []byte("answer"), Ticket: "ticket_tg_1", IfRefused: &then}),
-				tx.Send(Outgoing{ChatID: author, Payload: []byte("another"), Ticket: "ticket_tg_1", IfRefused: &then}))
+				tx.Send(Outgoing{ChatID: author, Payload: []byte("answer"), Ticket: "ticket_tg_1", IfRefused: []Outgoing{then}}),
+				tx.Send(Outgoing{ChatID: author, Payload: []byte("another"), Ticket: "ticket_tg_1", IfRefused: []Outgoing{then}}))
 		})
 		s = l.reopen(s)
 		job := advance(t, s, author, nil, true)

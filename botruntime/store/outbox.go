@@ -31,9 +31,11 @@ type queued struct {
 	payload                            []byte
 	fromChatID, fromMessageID, replyTo int64
 	ifRefused                          []byte
+	// rank is its priority where that is behind its kind's.
+	rank int
 }
 
-func (q *queued) priority() int { return priorities[q.kind] }
+func (q *queued) priority() int { return max(q.rank, priorities[q.kind]) }
 
 // enqueue puts a job into the outbox, and gives it its number.
 func (s *Store) enqueue(tx *txn, q *queued) error {
@@ -99,7 +101,7 @@ func (s *Store) advance(tx *txn, chatID int64, done *Outcome, claim bool) (*Job,
 
 // claim takes the next job of a chat, and notes that a call is begun.
 func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
-	next, err := s.next(tx, chatID)
+	next, err := s.nextAimed(tx, chatID)
 	if err != nil || next == nil {
 		return nil, err
 	}
@@ -108,13 +110,30 @@ func (s *Store) claim(tx *txn, chatID int64) (*Job, error) {
 		if job.ThreadID, err = thread(tx, q.place); err != nil {
 			return nil, err
 		}
-		q.threadID = job.ThreadID
+		if q.threadID = job.ThreadID; q.threadID == 0 {
+			if job.Topics, err = sharedTopics(tx, q.place); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if !job.MaybeSent {
 		_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE chat_id = ? AND priority = ? AND seq = ?`, chatID, q.priority(), q.seq)
 	}
 	tx.afterCommit(func() { s.memory.claims[chatID] = q })
 	return &job, err
+}
+
+// nextAimed takes the next job of a chat that has something to be done.
+func (s *Store) nextAimed(tx *txn, chatID int64) (*aheadJob, error) {
+	for {
+		next, err := s.next(tx, chatID)
+		if err != nil || next == nil || next.queued.kind != JobEdit || next.queued.messageID != 0 {
+			return next, err
+		}
+		if sent, err := aimEdit(tx, next); err != nil || sent {
+			return next, err
+		}
+	}
 }
 
 // settle records how a claimed job ended. One that is not claimed any more has ended before, and an edit that was
@@ -141,6 +160,9 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 	switch o.Kind {
 	case Released:
 		s.memory.ahead.forget(q.chatID)
+		if o.Progress != nil { // what was sent is known, so nothing of it is sent again
+			return keepProgress(tx, &q, o)
+		}
 		_, err := s.changeJob(tx, releaseJob, &q)
 		return err
 	case Migrated:
@@ -165,19 +187,32 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 	return nil
 }
 
+// keepProgress releases a post that goes on where it was left. One that moved meanwhile begins anew in its other chat, and stays
+// claimed for that.
+func keepProgress(tx *txn, q *queued, o *Outcome) error {
+	_, err := tx.exec(`UPDATE outbox SET claimed = 0, payload = ? WHERE chat_id = ? AND priority = ? AND seq = ?`,
+		o.Progress, q.chatID, q.priority(), q.seq)
+	return err
+}
+
 const (
 	endJob     = `DELETE FROM outbox WHERE chat_id = ? AND priority = ? AND seq = ?`
 	releaseJob = `UPDATE outbox SET claimed = 0 WHERE chat_id = ? AND priority = ? AND seq = ?`
 )
 
-// changeJob changes a job where it is: it moved if its chat did since it was claimed.
+// changeJob changes a job where it is: it moved if its chat did since it was claimed, in this very transaction perhaps.
 func (s *Store) changeJob(tx *txn, query string, q *queued) (rows int64, err error) {
 	rows, err = tx.change(query, q.chatID, q.priority(), q.seq)
-	if now := s.EffectiveChat(q.chatID); err == nil && rows == 0 && now != q.chatID {
-		s.memory.ahead.forget(now)
-		return tx.change(query, now, q.priority(), q.seq)
+	if err != nil || rows > 0 {
+		return rows, err
 	}
-	return rows, err
+	var now int64
+	moved, err := tx.get(`SELECT new_id FROM chats WHERE id = ?`, []any{q.chatID}, &now)
+	if err != nil || !moved {
+		return 0, err
+	}
+	s.memory.ahead.forget(now)
+	return tx.change(query, now, q.priority(), q.seq)
 }
 
 // settleTicket ends a ticket's wait and makes the results due that were asked for.
@@ -209,7 +244,7 @@ func (s *Store) settleTicket(tx *txn, q *queued, o *Outcome) error {
 		}
 	}
 	for _, id := range o.MoreMessages {
-		if err := link(tx, q.chatID, id, q.post, 0, 0, at); err != nil {
+		if err := link(tx, &Link{ChatID: q.chatID, MessageID: id, Ticket: q.post, At: o.At}); err != nil {
 			return err
 		}
 	}
@@ -227,20 +262,24 @@ func (s *Store) refused(tx *txn, q *queued, o *Outcome) error {
 	if len(q.ifRefused) == 0 {
 		return nil
 	}
-	var then Outgoing
+	var then []Outgoing
 	if err := json.Unmarshal(q.ifRefused, &then); err != nil {
-		return fmt.Errorf("decode the message that follows from a refusal: %w", err)
+		return fmt.Errorf("decode what follows from a refusal: %w", err)
 	}
-	return s.send(tx, &then)
+	for i := range then {
+		if err := s.send(tx, &then[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WaitingChats returns the chats that jobs wait for.
 func (s *Store) WaitingChats(ctx context.Context) ([]int64, error) {
 	// From one chat to the next, rather than over all jobs.
-	rows, err := s.query(ctx, `WITH RECURSIVE waiting (id) AS (SELECT min(chat_id) FROM outbox
+	chats, err := read(ctx, s, scanOne[int64], `WITH RECURSIVE waiting (id) AS (SELECT min(chat_id) FROM outbox
 		UNION ALL SELECT (SELECT min(chat_id) FROM outbox WHERE chat_id > waiting.id) FROM waiting WHERE id IS NOT NULL)
 		SELECT id FROM waiting WHERE id <> 0`)
-	chats, err := collect(rows, err, scanOne[int64])
 	if err != nil {
 		return nil, fmt.Errorf("list the chats that jobs wait for: %w", err)
 	}

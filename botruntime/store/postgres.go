@@ -11,10 +11,10 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,8 +25,8 @@ import (
 //go:embed migrations/postgres/*.sql
 var postgresMigrations embed.FS
 
-// serverPatience bounds one transaction: a server that is gone without a word must not hold the bot up for longer, and
-// when it ends, not longer than lastPatience.
+// serverPatience bounds one transaction, and one read: a server that is gone without a word must not hold the bot up for
+// longer. When the bot is to end it is lastPatience, from then on for what is under way.
 const (
 	serverPatience = 20 * time.Second
 	lastPatience   = 2 * time.Second
@@ -38,7 +38,12 @@ type postgresEngine struct {
 	schemaName string
 	writeDB    *sql.DB
 	readDB     *sql.DB
-	hurried    atomic.Bool
+	syncDB     *sql.DB // of its own: reads that hang must not keep commits from being durable
+
+	history  int64 // which server's log the connection writes to; 0 where the server does not say
+	patience time.Duration
+	calm     context.Context // until hurry
+	endCalm  context.CancelFunc
 }
 
 // schemaPattern is a name that means the same with and without quotes.
@@ -53,8 +58,10 @@ func openPostgres(dsn, schemaName string) (*postgresEngine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &postgresEngine{schemaName: schemaName, writeDB: stdlib.OpenDB(*config)}
+	e := &postgresEngine{schemaName: schemaName, writeDB: stdlib.OpenDB(*config), syncDB: stdlib.OpenDB(*config), patience: serverPatience}
+	e.calm, e.endCalm = context.WithCancel(context.Background())
 	e.writeDB.SetMaxOpenConns(1)
+	e.syncDB.SetMaxOpenConns(1)
 	readOnly := config.Copy()
 	readOnly.RuntimeParams["default_transaction_read_only"] = "on"
 	e.readDB = stdlib.OpenDB(*readOnly)
@@ -64,7 +71,8 @@ func openPostgres(dsn, schemaName string) (*postgresEngine, error) {
 	return e, nil
 }
 
-// postgresConfig reads the address. Both ends notice soon when the other one is gone: the lock goes with the connection.
+// postgresConfig reads the address. Both ends notice soon when the other one is gone, also where an answer is under way to it,
+// for which keepalives do not count: the lock goes with the connection.
 func postgresConfig(dsn, schemaName string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -75,7 +83,8 @@ func postgresConfig(dsn, schemaName string) (*pgx.ConnConfig, error) {
 		config.ConnectTimeout = connectTimeout
 	}
 	params := map[string]string{"search_path": schemaName, "application_name": "feedbackbridge",
-		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "synchronous_commit": "off",
+		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "25000",
+		"synchronous_commit":                  "off",
 		"idle_in_transaction_session_timeout": strconv.FormatInt(serverPatience.Milliseconds(), 10)}
 	for name, value := range params {
 		if _, given := config.RuntimeParams[name]; !given || name == "search_path" {
@@ -107,12 +116,25 @@ func (e *postgresEngine) connect(ctx context.Context) (_ *sql.Conn, err error) {
 	if err := migrate(ctx, conn, e.schema()); err != nil {
 		return nil, fmt.Errorf("migrate the schema %s: %w", e.schemaName, err)
 	}
+	e.history = historyOf(ctx, conn)
 	return conn, nil
+}
+
+// historyOf is a number of the server's log: another one after a replica was promoted, or a backup restored.
+func historyOf(ctx context.Context, conn *sql.Conn) int64 {
+	var id, file string
+	if err := conn.QueryRowContext(ctx, `SELECT system_identifier::text, pg_walfile_name(pg_current_wal_lsn()) FROM pg_control_system()`).
+		Scan(&id, &file); err != nil || len(file) < 8 {
+		return 0 // not every service lets its users ask that
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id + file[:8])) // the timeline; a hash cannot fail
+	return int64(h.Sum64()>>2) + 1        // #nosec G115 -- it fits
 }
 
 // release lets the next bot in at once, rather than when the server has noticed that this one is gone.
 func (e *postgresEngine) release(conn *sql.Conn) error {
-	ctx, cancel := e.bound()
+	ctx, cancel := e.bound(context.Background())
 	defer cancel()
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, e.lockKey()); err != nil {
 		return fmt.Errorf("give the lock back: %w", err)
@@ -145,14 +167,13 @@ func (e *postgresEngine) begin() string { return "BEGIN" }
 
 func (e *postgresEngine) reads() *sql.DB { return e.readDB }
 
-func (e *postgresEngine) bound() (context.Context, context.CancelFunc) {
-	if e.hurried.Load() {
-		return context.WithTimeout(context.Background(), lastPatience)
-	}
-	return context.WithTimeout(context.Background(), serverPatience)
+func (e *postgresEngine) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, e.patience)
+	stop := context.AfterFunc(e.calm, func() { time.AfterFunc(lastPatience, cancel) })
+	return ctx, func() { stop(); cancel() }
 }
 
-func (e *postgresEngine) hurry() { e.hurried.Store(true) }
+func (e *postgresEngine) hurry() { e.endCalm() }
 
 func (e *postgresEngine) schema() schema {
 	files, err := fs.Sub(postgresMigrations, "migrations/postgres")
@@ -185,10 +206,12 @@ func (e *postgresEngine) fault(err error) error {
 	switch code := failed.Code; {
 	case code == "53100": // disk_full
 		return ErrFull
-	case strings.HasPrefix(code, "XX"): // data_corrupted, index_corrupted
-		return ErrCorrupt
 	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "57P"), strings.HasPrefix(code, "53"), code == "25006", code == "25P03":
 		return ErrUnreachable // connection exceptions, shutdown, too many connections, a replica, a session that was ended
+	case strings.HasPrefix(code, "XX"):
+		return ErrUnreachable // damage, which is the server's to heal: nothing is set aside there
+	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"), strings.HasPrefix(code, "54"):
+		return ErrRejected // data, constraints, limits
 	}
 	return nil
 }
@@ -198,19 +221,23 @@ func (e *postgresEngine) ended(error) bool { return false }
 // sync has a small commit wait for the server's disk: the log that holds it holds all before it. It fails where the server
 // has lost its memory since the store was opened, for then some may be lost.
 func (e *postgresEngine) sync() (err error) {
-	ctx, cancel := e.bound()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+	}()
+	ctx, cancel := e.bound(context.Background())
 	defer cancel()
-	tx, err := e.readDB.BeginTx(ctx, nil)
+	tx, err := e.syncDB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
 			_ = tx.Rollback() // what went wrong is told already
-			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}
 	}()
-	if _, err := tx.ExecContext(ctx, `SET TRANSACTION READ WRITE; SET LOCAL synchronous_commit = on`); err != nil {
+	if _, err := tx.ExecContext(ctx, `SET LOCAL synchronous_commit = on`); err != nil {
 		return err
 	}
 	var alive bool
@@ -226,22 +253,40 @@ func (e *postgresEngine) sync() (err error) {
 
 func (e *postgresEngine) broken() error { return nil }
 
+// counterHistory is the log that the last bot wrote to.
+const counterHistory = "history"
+
 // begun looks for the row of running, a table that PostgreSQL empties when it has to recover: then it may have lost
-// commits that nobody waited for.
-func (e *postgresEngine) begun(tx *txn) (lost bool, err error) {
+// commits that nobody waited for. A server of another history may lack any number of them.
+func (e *postgresEngine) begun(tx *txn) (lost int, err error) {
 	var unfinished, kept bool
-	if _, err := tx.get(`SELECT EXISTS (SELECT 1 FROM counters WHERE name = ? AND value <> 0), EXISTS (SELECT 1 FROM running)`,
-		[]any{counterBoot}, &unfinished, &kept); err != nil {
-		return false, err
+	var history int64
+	if _, err := tx.get(`SELECT EXISTS (SELECT 1 FROM counters WHERE name = ? AND value <> 0), EXISTS (SELECT 1 FROM running),
+		coalesce((SELECT value FROM counters WHERE name = ?), 0)`, []any{counterBoot, counterHistory}, &unfinished, &kept, &history); err != nil {
+		return 0, err
+	}
+	switch {
+	case e.history != 0 && history != 0 && e.history != history:
+		lost = math.MaxInt32
+	case unfinished && !kept:
+		lost = mostLost
 	}
 	if !kept {
 		if _, err := tx.exec(`INSERT INTO running (bot) VALUES (1)`); err != nil {
-			return false, err
+			return 0, err
 		}
 	}
-	return unfinished && !kept, tx.set(counterBoot, 1)
+	if e.history != 0 {
+		if err := tx.set(counterHistory, e.history); err != nil {
+			return 0, err
+		}
+	}
+	return lost, tx.set(counterBoot, 1)
 }
 
 func (e *postgresEngine) finished(tx *txn) error { return tx.set(counterBoot, 0) }
 
-func (e *postgresEngine) close() error { return errors.Join(e.readDB.Close(), e.writeDB.Close()) }
+func (e *postgresEngine) close() error {
+	e.endCalm()
+	return errors.Join(e.readDB.Close(), e.syncDB.Close(), e.writeDB.Close())
+}

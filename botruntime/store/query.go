@@ -41,9 +41,31 @@ func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) (v
 	return values, errors.Join(err, rows.Err(), rows.Close())
 }
 
-// query begins to read outside the transactions of the writer.
-func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return s.engine.reads().QueryContext(ctx, s.engine.rebind(query), args...)
+// read reads all rows of a query, outside the transactions of the writer.
+func read[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) (values []T, err error) {
+	err = s.reading(ctx, func(ctx context.Context) error {
+		rows, err := s.engine.reads().QueryContext(ctx, s.engine.rebind(query), args...)
+		values, err = collect(rows, err, scan)
+		return err
+	})
+	return values, err
+}
+
+// reading runs what reads outside the transactions of the writer. It takes no longer than the engine has patience, and its
+// error is named by the engine, unless the caller's own context has ended.
+func (s *Store) reading(ctx context.Context, do func(context.Context) error) error {
+	bound, end := s.engine.bound(ctx)
+	defer end()
+	err := do(bound)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	fault := s.engine.fault(err)
+	err = named(fault, err)
+	if errors.Is(fault, ErrCorrupt) {
+		s.trouble.commits(fault, err)
+	}
+	return err
 }
 
 func millis(t time.Time) int64 { return t.UnixMilli() }

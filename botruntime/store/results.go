@@ -7,11 +7,10 @@ import (
 	"fmt"
 )
 
-// selectDueResults casts its limit: SQLite would prepare it anew for each plain one.
 const selectDueResults = `
 	SELECT r.seq, q.id, q.key_id, q.form, t.name, t.message_id, t.settled_at, t.state, t.failure
 	FROM results r JOIN requests q ON q.ticket = r.ticket AND q.id = r.request JOIN tickets t ON t.id = r.ticket
-	WHERE r.seq > ? AND r.seq <= ? AND r.seq >= q.again AND t.state <> 'pending' ORDER BY r.seq LIMIT CAST(? AS BIGINT)`
+	WHERE r.seq > ? AND r.seq <= ? AND r.seq >= q.again AND t.state <> 'pending' ORDER BY r.seq LIMIT ?`
 
 // DueResults returns results that are due at the site, in the order of their Seq, from behind after. It waits until nothing
 // can undo them any more.
@@ -23,8 +22,7 @@ func (s *Store) DueResults(ctx context.Context, after int64, limit int) ([]Resul
 	if results, ok := s.recent.between(after, durable, limit); ok {
 		return results, nil
 	}
-	rows, err := s.dueResults.QueryContext(ctx, after, durable, limit)
-	results, err := collect(rows, err, scanResult)
+	results, err := read(ctx, s, scanResult, selectDueResults, after, durable, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the results that are due: %w", err)
 	}

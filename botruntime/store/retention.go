@@ -41,11 +41,15 @@ const (
 	vacuumPages = 256
 )
 
-// Sweep takes away what is older than the store keeps it, in small commits, and gives room back to the disk. A ticket that
+// Sweep takes away what is older than the store keeps it, in small commits, and gives room back to the disk. Where the clock
+// seems to have jumped since the last time, it leaves that to the next one. A ticket that
 // waits is never swept, and neither is one whose result the site has not confirmed. A swept ticket is forgotten: should the
 // site send its feedback again, it is a new one.
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.opts.Now()
+	if sound, err := s.clockRuns(ctx, now); err != nil || !sound {
+		return err
+	}
 	if err := s.sweepOldTickets(ctx, now.Add(-s.opts.Retention.Tickets)); err != nil {
 		return fmt.Errorf("sweep tickets: %w", err)
 	}
@@ -70,6 +74,30 @@ func (s *Store) Sweep(ctx context.Context) error {
 		}
 	}
 	return s.shrink(ctx)
+}
+
+// counterLastSweep is the time of the last sweep.
+const counterLastSweep = "last_sweep"
+
+// longestPause is how long after the last sweep the clock is believed at once: a clock that runs ahead, until somebody sets it
+// right, would have everything be old.
+const longestPause = 7 * day
+
+// clockRuns notes the time, and tells whether it may be the one that it seems to be.
+func (s *Store) clockRuns(ctx context.Context, now time.Time) (sound bool, err error) {
+	err = s.writer.write(ctx, func(tx *txn) error {
+		var last int64
+		noted, err := tx.get(`SELECT value FROM counters WHERE name = ?`, []any{counterLastSweep}, &last)
+		if err != nil {
+			return err
+		}
+		sound = !noted || now.Sub(fromMillis(last)).Abs() <= longestPause
+		return tx.set(counterLastSweep, millis(now))
+	})
+	if err != nil {
+		return false, fmt.Errorf("note the time of the sweep: %w", err)
+	}
+	return sound, nil
 }
 
 // sweepRows deletes rows until there are no more.
@@ -100,12 +128,11 @@ func (s *Store) sweepOldTickets(ctx context.Context, before time.Time) error {
 	limit := millis(before)
 	for after := int64(0); ; {
 		// Tickets are looked at outside the writer, which nobody has to wait for then.
-		rows, err := s.query(ctx, `SELECT id, name, received_at, active_at, settled_at, state,
-			NOT EXISTS (SELECT 1 FROM results r WHERE r.ticket = tickets.id) FROM tickets WHERE id > ? ORDER BY id LIMIT ?`, after, sweepTickets)
-		found, err := collect(rows, err, func(row scanner) (a aged, err error) {
+		found, err := read(ctx, s, func(row scanner) (a aged, err error) {
 			err = row.Scan(&a.row, &a.name, &a.received, &a.active, &a.settled, &a.state, &a.answered)
 			return a, err
-		})
+		}, `SELECT id, name, received_at, active_at, settled_at, state,
+			NOT EXISTS (SELECT 1 FROM results r WHERE r.ticket = tickets.id) FROM tickets WHERE id > ? ORDER BY id LIMIT ?`, after, sweepTickets)
 		if err != nil || len(found) == 0 {
 			return err
 		}

@@ -79,17 +79,13 @@ func TestTheSweepTakesWhatIsOldAndDone(t *testing.T) {
 		counts := s.Counts()
 		now := epoch.Add(91 * day)
 		s.opts.Now = func() time.Time { return now }
-		if err := s.Sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sweepLater(t, s)
 		if diff := cmp.Diff(map[string]int{"tickets": 3, "requests": 3, "results": 1, "links": 0, "statuses": 1, "events": 1, "nonces": 0,
 			"uses": 0, "persons": 2}, counted()); diff != "" {
 			t.Errorf("after 91 days: %s", diff)
 		}
 		now = epoch.Add(200 * day)
-		if err := s.Sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sweepLater(t, s)
 		if diff := cmp.Diff(map[string]int{"tickets": 2, "requests": 2, "results": 1, "links": 0, "statuses": 0, "events": 0, "nonces": 0,
 			"uses": 0, "persons": 1}, counted()); diff != "" {
 			t.Errorf("after 200 days: %s", diff)
@@ -104,6 +100,41 @@ func TestTheSweepTakesWhatIsOldAndDone(t *testing.T) {
 		again.ReadAt = now
 		if got := admit(t, s, again); got[0] != Accepted {
 			t.Errorf("a feedback that was forgotten: %v", got)
+		}
+	})
+}
+
+// sweepLater sweeps a long time after the last sweep: the first one only believes the clock.
+func sweepLater(t *testing.T, s *Store) {
+	t.Helper()
+	for range 2 {
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAClockThatJumpsTakesNothingAway(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		s := withOldThings(t, l)
+		now := epoch
+		s.opts.Now = func() time.Time { return now }
+		sweep := func(at time.Time) int {
+			t.Helper()
+			now = at
+			if err := s.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return rows(t, s, "tickets")
+		}
+		all := sweep(epoch)
+		for _, at := range []time.Time{epoch.Add(365 * day), epoch.Add(time.Hour), epoch.Add(-365 * day), epoch.Add(2 * time.Hour)} {
+			if kept := sweep(at); kept != all {
+				t.Errorf("at %v %d of %d tickets are kept", at, kept, all)
+			}
+		}
+		if sweep(epoch.Add(365 * day)); sweep(epoch.Add(365*day+time.Hour)) == all {
+			t.Error("a clock that goes on is not believed")
 		}
 	})
 }
@@ -123,9 +154,7 @@ func TestTheFileStaysBounded(t *testing.T) {
 	var sizes []int64
 	sweep := func() {
 		t.Helper()
-		if err := s.Sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sweepLater(t, s)
 		sizes = append(sizes, size())
 	}
 	id := int64(0)

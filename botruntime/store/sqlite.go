@@ -177,8 +177,8 @@ func (e *sqliteEngine) release(*sql.Conn) error { return nil }
 
 func (e *sqliteEngine) reads() *sql.DB { return e.readDB }
 
-func (e *sqliteEngine) bound() (context.Context, context.CancelFunc) {
-	return context.Background(), func() {}
+func (e *sqliteEngine) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return ctx, func() {}
 }
 
 func (e *sqliteEngine) hurry() {}
@@ -196,8 +196,10 @@ func (e *sqliteEngine) fault(err error) error { return sqliteFault(err) }
 // sqliteFault reads SQLite's error. A write that the disk did not take may have had no room: SQLite says FULL where the
 // system said ENOSPC, and IOERR where it said that, say, a quota is used up.
 func sqliteFault(err error) error {
-	if errors.Is(err, ErrCorrupt) {
-		return ErrCorrupt
+	for _, named := range []error{ErrCorrupt, ErrBroken} {
+		if errors.Is(err, named) {
+			return named
+		}
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return ErrFull
@@ -211,6 +213,8 @@ func sqliteFault(err error) error {
 		return ErrFull
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return ErrCorrupt
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
+		return ErrRejected
 	}
 	switch failed.Code() {
 	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE:
@@ -229,10 +233,8 @@ func (e *sqliteEngine) sync() (err error) {
 	if err := e.broken(); err != nil {
 		return err
 	}
-	if e.wal == nil {
-		if e.wal, err = os.Open(e.path + "-wal"); err != nil {
-			return fmt.Errorf("open the log: %w", err)
-		}
+	if err := e.openLog(); err != nil {
+		return fmt.Errorf("open the log: %w", err)
 	}
 	if err := e.flush(e.wal); err != nil {
 		err = fmt.Errorf("%w: %w", ErrBroken, err)
@@ -240,6 +242,26 @@ func (e *sqliteEngine) sync() (err error) {
 		return err
 	}
 	return nil
+}
+
+// openLog has the log open that is there: SQLite makes a new one where all connections were closed in between.
+func (e *sqliteEngine) openLog() error {
+	now, err := os.Stat(e.path + "-wal")
+	if err != nil {
+		return err
+	}
+	if e.wal != nil {
+		was, err := e.wal.Stat()
+		if err != nil || os.SameFile(was, now) {
+			return err
+		}
+		err = e.wal.Close()
+		if e.wal = nil; err != nil {
+			return err
+		}
+	}
+	e.wal, err = os.Open(e.path + "-wal")
+	return err
 }
 
 func (e *sqliteEngine) broken() error {
@@ -252,13 +274,17 @@ func (e *sqliteEngine) broken() error {
 // counterBoot is the run of the machine that a bot works in; 0 where it ended as it should.
 const counterBoot = "boot"
 
-func (e *sqliteEngine) begun(tx *txn) (lost bool, err error) {
+// begun compares the run of the machine with the last bot's.
+func (e *sqliteEngine) begun(tx *txn) (lost int, err error) {
 	var before int64
 	if _, err := tx.get(`SELECT value FROM counters WHERE name = ?`, []any{counterBoot}, &before); err != nil {
-		return false, err
+		return 0, err
 	}
 	now := e.boot()
-	return before != 0 && before != now, tx.set(counterBoot, now)
+	if before != 0 && before != now {
+		lost = mostLost
+	}
+	return lost, tx.set(counterBoot, now)
 }
 
 func (e *sqliteEngine) finished(tx *txn) error { return tx.set(counterBoot, 0) }

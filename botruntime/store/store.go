@@ -4,7 +4,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -23,8 +22,6 @@ type Store struct {
 	memory  memory
 	recent  recent
 
-	dueResults *sql.Stmt
-
 	outboxReady  chan struct{}
 	resultsReady chan struct{}
 
@@ -41,6 +38,9 @@ type Options struct {
 	// Route says where tickets of a category are posted: a chat and, where that is fixed, a topic there (0 for none). Tickets
 	// that wait are led by it anew at Open.
 	Route func(category string) (chatID, threadID int64)
+	// Chats are the staff's chats, those that Route leads to; what people add to a ticket that was posted in another one goes
+	// to where Route leads the ticket now. Nil is for a staff that never moves.
+	Chats []int64
 	// Topic is the key of the topic that a ticket goes to, "" for none; a key ticket:<name> is that of the ticket's own one.
 	// Nil is for none.
 	Topic func(t ticket.Ticket) string
@@ -91,17 +91,16 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 			return nil, err
 		}
 	}
+	calm := context.AfterFunc(ctx, s.engine.hurry)
+	defer calm()
 	if s.writer, err = newWriter(ctx, s); err != nil {
 		return nil, err
-	}
-	if s.dueResults, err = s.engine.reads().PrepareContext(ctx, s.engine.rebind(selectDueResults)); err != nil {
-		return nil, fmt.Errorf("prepare to read results: %w", err)
 	}
 	if opts.offline {
 		return s, nil
 	}
 	if err := s.reroute(ctx); err != nil {
-		return nil, fmt.Errorf("lead tickets that wait to their chats: %w", err)
+		return nil, fmt.Errorf("lead what waits to the chats of the settings: %w", err)
 	}
 	return s, nil
 }
@@ -124,6 +123,10 @@ func openEngine(ctx context.Context, opts Options) (engine, error) {
 // Alive is nil while the store makes progress.
 func (s *Store) Alive(ctx context.Context) error { return s.writer.alive(ctx) }
 
+// Hurry has the store wait for a server that does not answer for two seconds at most, with what is under way too: the bot is to
+// end. Until Close it goes on to work.
+func (s *Store) Hurry() { s.engine.hurry() }
+
 // Close ends the store; what was committed is on disk.
 func (s *Store) Close() error {
 	s.closing.Do(func() { s.closed = s.closeAll() })
@@ -134,9 +137,6 @@ func (s *Store) closeAll() error {
 	var errs []error
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
-	}
-	if s.dueResults != nil {
-		errs = append(errs, s.dueResults.Close())
 	}
 	if s.engine != nil {
 		errs = append(errs, s.engine.close())

@@ -10,8 +10,11 @@ import (
 )
 
 // maxUnsynced is how many commits may wait to be synced while more of how jobs ended are made. It bounds what a power
-// failure can undo of a chat's: so many jobs, and the one that is being sent.
-const maxUnsynced = 8
+// failure can undo of a chat's: so many jobs, and the one that is being sent (mostLost).
+const (
+	maxUnsynced = 8
+	mostLost    = maxUnsynced + 1
+)
 
 // syncer makes commits durable. A commit survives the end of the process by itself; the syncer has it survive that of the
 // machine. It syncs all commits that were made until it begins, so that many share what one costs, and commits go on
@@ -57,7 +60,9 @@ func (y *syncer) run() {
 		case <-y.kick:
 		case <-again:
 		case <-y.stop:
-			_ = y.once() // close looks at what is left
+			if again == nil { // whom the last one could not reach is not waited for once more
+				_ = y.once() // close looks at what is left
+			}
 			return
 		}
 	}

@@ -8,5 +8,5 @@ import "errors"
 func (s *Store) Taken() bool {
 	s.trouble.mu.Lock()
 	defer s.trouble.mu.Unlock()
-	return errors.Is(s.trouble.why, ErrInUse)
+	return errors.Is(s.trouble.commit.why, ErrInUse)
 }

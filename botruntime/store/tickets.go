@@ -149,45 +149,6 @@ func (s *Store) turnTopic(tx *txn, t *ticketRow, now ticket.Status) error {
 	return s.enqueue(tx, &queued{kind: JobTopic, ticket: t.row, place: place{chatID: t.ChatID, topic: t.topic}})
 }
 
-// TicketStats counts tickets: Tx says more.
-func (u *unit) TicketStats(since time.Time) (TicketStats, error) {
-	stats := TicketStats{ByStatus: map[ticket.Status]int{}, BySource: map[ticket.Source]int{}}
-	rows, err := u.tx.rows(`SELECT status, source, state, count(*) FROM tickets WHERE received_at >= ?
-		GROUP BY status, source, state`, millis(since))
-	_, err = collect(rows, err, func(row scanner) (none struct{}, err error) {
-		var (
-			status ticket.Status
-			source ticket.Source
-			state  State
-			n      int
-		)
-		if err := row.Scan(&status, &source, &state, &n); err != nil {
-			return none, err
-		}
-		stats.ByStatus[status] += n
-		stats.BySource[source] += n
-		if state == StateFailed {
-			stats.Failed += n
-		}
-		return none, nil
-	})
-	if err != nil {
-		return stats, fmt.Errorf("count tickets: %w", err)
-	}
-	// The median, by the database: half of the reactions are as fast.
-	const reactions = ` FROM (SELECT min(s.at) - t.settled_at AS took FROM tickets t JOIN statuses s ON s.ticket = t.name
-		WHERE t.received_at >= ? AND t.state = 'posted' GROUP BY t.id, t.settled_at) reactions WHERE took >= 0`
-	var n, took int64
-	if _, err = u.tx.get(`SELECT count(*)`+reactions, []any{millis(since)}, &n); err == nil && n > 0 {
-		_, err = u.tx.get(`SELECT took`+reactions+` ORDER BY took LIMIT 1 OFFSET ?`, []any{millis(since), (n - 1) / 2}, &took)
-	}
-	if err != nil {
-		return stats, fmt.Errorf("look how fast tickets were answered: %w", err)
-	}
-	stats.FirstReaction = time.Duration(took) * time.Millisecond
-	return stats, nil
-}
-
 // Retry puts a failed post back into the outbox: Tx says more.
 func (u *unit) Retry(name string) (bool, error) { return u.store.retry(u.tx, name) }
 
@@ -202,25 +163,30 @@ func (s *Store) RetryTicket(ctx context.Context, name string) (again bool, err e
 
 // RetryAll puts the posts of all failed tickets back into the outbox, and returns how many there were.
 func (s *Store) RetryAll(ctx context.Context) (n int, err error) {
-	for {
-		var names []string
+	for after, more := int64(0), true; more; {
+		var found []ticketRow
 		err := s.writer.write(ctx, func(tx *txn) error {
-			rows, err := tx.rows(`SELECT name FROM tickets WHERE state = 'failed' ORDER BY id LIMIT ?`, sweepTickets)
-			if names, err = collect(rows, err, scanOne[string]); err != nil {
+			// From behind the last one: what fails again meanwhile has had its turn.
+			rows, err := tx.rows(`SELECT `+ticketColumns+` FROM tickets t WHERE t.state = 'failed' AND t.id > ? ORDER BY t.id LIMIT ?`, after, sweepTickets)
+			if found, err = collect(rows, err, func(row scanner) (ticketRow, error) { return scanTicket(row) }); err != nil {
 				return fmt.Errorf("list the tickets that failed: %w", err)
 			}
-			for _, name := range names {
-				if _, err := s.retry(tx, name); err != nil {
+			for i := range found {
+				if err := s.postAgain(tx, &found[i]); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		if err != nil || len(names) == 0 {
+		if err != nil {
 			return n, err
 		}
-		n += len(names)
+		n += len(found)
+		if more = len(found) == sweepTickets; more {
+			after = found[len(found)-1].row
+		}
 	}
+	return n, nil
 }
 
 func (s *Store) retry(tx *txn, name string) (bool, error) {
@@ -228,23 +194,33 @@ func (s *Store) retry(tx *txn, name string) (bool, error) {
 	if isNotFound(err) || err == nil && t.State != StateFailed {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
+	if err == nil {
+		err = s.postAgain(tx, &t)
 	}
+	return err == nil, err
+}
+
+// postAgain puts the post of a failed ticket back into the outbox.
+func (s *Store) postAgain(tx *txn, t *ticketRow) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("put a ticket back into the outbox: %w", err)
+		}
+	}()
 	now := s.place(t.Ticket)
 	if _, err := tx.exec(`UPDATE tickets SET state = 'pending', failure = '', settled_at = 0, chat_id = ?, thread_id = ?, topic = ?
 		WHERE id = ?`, now.chatID, now.threadID, now.topic, t.row); err != nil {
-		return false, fmt.Errorf("put a ticket back into the outbox: %w", err)
+		return err
 	}
 	// Whoever asked hears how it ended this time.
 	if _, err := tx.exec(`DELETE FROM results WHERE ticket = ?`, t.row); err != nil {
-		return false, fmt.Errorf("put a ticket back into the outbox: %w", err)
+		return err
 	}
 	last := s.number()
 	tx.afterCommit(func() { s.recent.reset(last) })
 	if err := s.enqueue(tx, &queued{kind: JobPost, ticket: t.row, place: now}); err != nil {
-		return false, fmt.Errorf("put a ticket back into the outbox: %w", err)
+		return err
 	}
 	tx.afterCommit(func() { s.count(func(c *Counts) { c.Failed--; c.Pending++ }) })
-	return true, nil
+	return nil
 }

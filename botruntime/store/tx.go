@@ -16,8 +16,6 @@ type Tx interface {
 	Ticket(name string) (TicketRecord, error)
 	// Tickets returns the tickets that a query asks for, and how many there are in all.
 	Tickets(q TicketQuery) (page []TicketRecord, total int, err error)
-	// TicketStats counts the tickets since a time by their statuses, and how fast they were answered.
-	TicketStats(since time.Time) (TicketStats, error)
 	// AddTicket names a new ticket and puts its post into the outbox.
 	AddTicket(t ticket.Ticket, at time.Time) (name string, err error)
 	// SetStatus records a status, and the site event that tells of it. It changes no message.
@@ -80,17 +78,6 @@ type TicketQuery struct {
 	Offset, Limit int
 }
 
-// TicketStats counts tickets.
-type TicketStats struct {
-	// ByStatus and BySource count those received since the time.
-	ByStatus map[ticket.Status]int
-	BySource map[ticket.Source]int
-	// Failed are those that Telegram refused.
-	Failed int
-	// FirstReaction is the median time from the post to its first status; 0 where none has one.
-	FirstReaction time.Duration
-}
-
 // Person is somebody who wrote to the bot.
 type Person struct {
 	ID int64
@@ -123,7 +110,9 @@ type Link struct {
 	// PeerChatID and PeerMessageID are the same message on the other side (the staff's reply in the author's chat, say); 0
 	// where there is none.
 	PeerChatID, PeerMessageID int64
-	At                        time.Time
+	// Words is a sum of the words that the message says, by which an edit of nothing is known; 0 where nobody asks.
+	Words int64
+	At    time.Time
 }
 
 // EventKind says what an Event tells of.

@@ -3,8 +3,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,13 +36,12 @@ func addDirect(t testing.TB, s *Store, messageID int64) (name string) {
 
 func events(t testing.TB, s *Store) []Event {
 	t.Helper()
-	rows, err := s.query(t.Context(), `SELECT seq, kind, ticket, feedback_id, actor, status, text, at FROM events ORDER BY seq`)
-	all, err := collect(rows, err, func(row scanner) (e Event, err error) {
+	all, err := read(t.Context(), s, func(row scanner) (e Event, err error) {
 		var at int64
 		err = row.Scan(&e.Seq, &e.Kind, &e.Ticket, &e.FeedbackID, &e.Actor, &e.Status, &e.Text, &at)
 		e.At = fromMillis(at)
 		return e, err
-	})
+	}, `SELECT seq, kind, ticket, feedback_id, actor, status, text, at FROM events ORDER BY seq`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,39 +158,6 @@ func TestTicketsAreFound(t *testing.T) {
 	})
 }
 
-func TestTicketStats(t *testing.T) {
-	each(t, func(t *testing.T, l *lab) {
-		s := l.open()
-		old := request("old", 99)
-		old.ReadAt = epoch.Add(-48 * time.Hour)
-		admit(t, s, old)
-		for i := range int64(5) { // settled a second after the epoch, and read after 1, 2, ... minutes
-			addDirect(t, s, 100+i)
-			inTx(t, s, func(tx Tx) error {
-				name := fmt.Sprintf("ticket_tg_%d", i+1)
-				at := epoch.Add(time.Second + time.Duration(i+1)*time.Minute)
-				return errors.Join(tx.SetStatus(StatusChange{TicketID: name, Status: ticket.StatusRead, At: at}),
-					tx.SetStatus(StatusChange{TicketID: name, Status: ticket.StatusClosed, At: at.Add(time.Hour)}))
-			})
-		}
-		admit(t, s, request("a", 1), request("b", 2))
-		job := advance(t, s, group, nil, true)
-		for job.Ticket.ID != "ticket_site_1" {
-			job = advance(t, s, group, sent(job, 1), true)
-		}
-		advance(t, s, group, &Outcome{Seq: job.Seq, Kind: Refused, At: epoch, Failure: "no"}, false)
-		inTx(t, s, func(tx Tx) error {
-			got, err := tx.TicketStats(epoch.Add(-time.Hour))
-			want := TicketStats{ByStatus: map[ticket.Status]int{ticket.StatusClosed: 5, ticket.StatusNew: 2},
-				BySource: map[ticket.Source]int{ticket.SourceTelegram: 5, ticket.SourceSite: 2}, Failed: 1, FirstReaction: 3 * time.Minute}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
-			return err
-		})
-	})
-}
-
 func TestAFailedTicketIsTriedAgain(t *testing.T) {
 	each(t, func(t *testing.T, l *lab) {
 		s := l.open()
@@ -225,6 +193,48 @@ func TestAFailedTicketIsTriedAgain(t *testing.T) {
 		before := s.Counts()
 		if s = l.reopen(s); s.Counts() != before {
 			t.Errorf("counts of a restarted bot: %+v, before %+v", s.Counts(), before)
+		}
+	})
+}
+
+// What Telegram refuses again while the others are put back has had its turn.
+func TestAllFailedTicketsAreTriedOnce(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		const tickets = 2*sweepTickets + 50
+		s := l.open()
+		refuse := func(job *Job) *Outcome { return &Outcome{Seq: job.Seq, Kind: Refused, At: epoch, Failure: "no"} }
+		for i := range int64(tickets) {
+			admit(t, s, request(fmt.Sprint(i), i+1))
+		}
+		for job := advance(t, s, group, nil, true); job != nil; {
+			job = advance(t, s, group, refuse(job), true)
+		}
+		done := make(chan struct{})
+		var refusing sync.WaitGroup
+		refusing.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				job, err := s.Advance(context.Background(), group, nil, true)
+				if err == nil && job != nil {
+					_, err = s.Advance(context.Background(), group, refuse(job), false)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		n, err := s.RetryAll(ctx)
+		close(done)
+		refusing.Wait()
+		if err != nil || n != tickets {
+			t.Errorf("%d of %d were put back: %v", n, tickets, err)
 		}
 	})
 }

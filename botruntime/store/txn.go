@@ -24,14 +24,14 @@ type txn struct {
 }
 
 func newTxn(e engine, conn *sql.Conn) *txn {
-	return &txn{engine: e, conn: conn, ctx: context.Background(), stmts: map[string]*sql.Stmt{}, undone: func() {}}
+	return &txn{engine: e, conn: conn, stmts: map[string]*sql.Stmt{}, undone: func() {}}
 }
 
 // run makes a batch of changes in one transaction. After a transaction that could not be ended, the connection is not
 // usable.
 func (t *txn) run(batch []op) (usable bool, err error) {
 	var end context.CancelFunc
-	t.ctx, end = t.engine.bound()
+	t.ctx, end = t.engine.bound(context.Background())
 	defer end()
 	t.after, t.wake, t.failed = t.after[:0], wake{}, nil
 	if _, err := t.exec(t.engine.begin()); err != nil {
@@ -64,10 +64,20 @@ func (t *txn) run(batch []op) (usable bool, err error) {
 	return true, nil
 }
 
+// look runs what reads outside a transaction.
+func (t *txn) look(read func(*txn) error) error {
+	var end context.CancelFunc
+	t.ctx, end = t.engine.bound(context.Background())
+	defer end()
+	return read(t)
+}
+
 func (t *txn) rollback() (usable bool, err error) {
 	t.undone()
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
 	defer cancel()
+	ctx, end := t.engine.bound(ctx)
+	defer end()
 	// Not by a prepared statement: where the context has ended, the connection may have, too.
 	if _, err := t.conn.ExecContext(ctx, "ROLLBACK"); err != nil && !t.engine.ended(err) {
 		return false, fmt.Errorf("roll back: %w", err)

@@ -83,9 +83,11 @@ type Job struct {
 	// Topic is the key of the topic that the job goes to, where topics are used ("category:bug", "ticket:ticket_site_1");
 	// ThreadID is 0 as long as the topic was not made.
 	Topic string
+	// Topics is how many topics the chat has, but for those of single tickets, where the job's own is not made.
+	Topics int
 	// MessageID is the message that a JobEdit edits.
 	MessageID int64
-	// Payload is what a JobMessage, JobCopy or JobEdit sends, in the sender's own encoding.
+	// Payload is what a JobMessage, JobCopy or JobEdit sends, in the sender's own encoding, and the Progress of a JobPost.
 	Payload []byte
 	// FromChatID and FromMessageID are what a JobCopy copies, and the message on the other side of a JobMessage that
 	// belongs to a ticket.
@@ -108,6 +110,8 @@ type Outcome struct {
 	At           time.Time
 	// ThreadID is the topic that was made for the job on the way (Sent, Refused, Released, Migrated); 0 for none.
 	ThreadID int64
+	// Progress is how far a JobPost of several messages got (Released), in the sender's own encoding.
+	Progress []byte
 	// Failure is why Telegram refused for good (Refused), without any secret. Unreachable is set where the person blocked
 	// the bot, or never began to talk with it.
 	Failure     string
@@ -153,14 +157,16 @@ type Outgoing struct {
 	ThreadID int64
 	// ReplyTo is the message that it replies to; 0 for none.
 	ReplyTo int64
-	// IfRefused is put into the outbox when Telegram refuses this one for good.
-	IfRefused *Outgoing
+	// IfRefused are put into the outbox when Telegram refuses this one for good.
+	IfRefused []Outgoing
 }
 
 // Edit is an edit to make; a later edit of the same message replaces one that still waits.
 type Edit struct {
 	ChatID, MessageID int64
 	Payload           []byte
+	// FromChatID and FromMessageID are the message on the other side, where MessageID is 0 because this one waits to be sent.
+	FromChatID, FromMessageID int64
 }
 
 // StatusChange is a status that a member of the staff gave to a ticket.

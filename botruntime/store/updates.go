@@ -43,20 +43,18 @@ func (s *Store) PendingUpdates(ctx context.Context, after int64, limit int) (upd
 			err = fmt.Errorf("read the updates that wait: %w", err)
 		}
 	}()
-	rows, err := s.query(ctx, `SELECT id, payload FROM updates WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
-	return collect(rows, err, func(row scanner) (u Update, err error) {
+	return read(ctx, s, func(row scanner) (u Update, err error) {
 		err = row.Scan(&u.ID, &u.Payload)
 		return u, err
-	})
+	}, `SELECT id, payload FROM updates WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
 }
 
 // NextOffset is the offset that confirms the saved updates to Telegram, or 0 (everything that Telegram has) when the
 // last one is so old that its number means nothing any more.
 func (s *Store) NextOffset(ctx context.Context) (int64, error) {
-	rows, err := s.query(ctx, `
+	last, err := read(ctx, s, scanOne[int64], `
 		SELECT value + 1 FROM counters WHERE name = ? AND EXISTS (SELECT 1 FROM counters WHERE name = ? AND value > ?)`,
 		counterLastUpdate, counterLastUpdateAt, millis(s.opts.Now().Add(-updateMemory)))
-	last, err := collect(rows, err, scanOne[int64])
 	if err != nil {
 		return 0, fmt.Errorf("read the offset of updates: %w", err)
 	}

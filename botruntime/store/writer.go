@@ -116,9 +116,27 @@ func (w *writer) do(ctx context.Context, change func(*txn) error) (receipt, erro
 // roomProbe is how much alive writes to see whether there is room again.
 const roomProbe = 64 << 10
 
-// alive is nil once the writer came round to an empty change: it is neither stuck nor gone. A database that is out of
-// reach, or a disk that is full, is not the bot's to heal; whether there is room again is tried out.
+// alive is nil once the writer came round to an empty change, and what was committed is durable: neither it nor the disk is
+// stuck or gone. A database that is out of reach, or a disk that is full, is not the bot's to heal; whether there is room
+// again is tried out.
 func (w *writer) alive(ctx context.Context) error {
+	err := w.trouble.lasts()
+	if err == nil {
+		err = w.comesRound(ctx)
+	}
+	if err == nil && !w.trouble.is(ErrUnreachable) { // a server that does not sync is
+		if err = w.syncer.settled(ctx); err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("the store does not sync: %w", err)
+		}
+	}
+	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrFull) {
+		return nil
+	}
+	return err
+}
+
+// comesRound returns how an empty change ended.
+func (w *writer) comesRound(ctx context.Context) error {
 	o := op{done: make(chan ending, 1)}
 	if w.trouble.is(ErrFull) {
 		o.change = func(tx *txn) error {
@@ -134,9 +152,6 @@ func (w *writer) alive(ctx context.Context) error {
 	}
 	select {
 	case end := <-o.done:
-		if errors.Is(end.err, ErrUnreachable) || errors.Is(end.err, ErrFull) {
-			return nil
-		}
 		return end.err
 	case <-ctx.Done():
 		return fmt.Errorf("the store does not commit: %w", ctx.Err())
@@ -212,7 +227,7 @@ func (w *writer) try(batch []op) (end ending) {
 	if err == nil {
 		if w.tx.dirty {
 			end.commit = w.syncer.commit(w.last(), w.tx.wake)
-			w.trouble.set(nil, nil)
+			w.trouble.commits(nil, nil)
 		}
 		return end
 	}
@@ -224,7 +239,10 @@ func (w *writer) try(batch []op) (end ending) {
 		return ending{err: err}
 	}
 	err = named(fault, err)
-	w.trouble.set(fault, err)
+	if usable && errors.Is(fault, ErrRejected) {
+		return ending{err: err}
+	}
+	w.trouble.commits(fault, err)
 	if !usable || errors.Is(fault, ErrUnreachable) {
 		w.disconnect(err)
 	}
@@ -234,10 +252,8 @@ func (w *writer) try(batch []op) (end ending) {
 // sync makes all commits durable; the syncer's.
 func (w *writer) sync() error {
 	err := w.engine.sync()
-	if errors.Is(err, ErrBroken) {
-		w.trouble.set(ErrBroken, err)
-	} else if err != nil {
-		w.trouble.set(w.engine.fault(err), err)
+	if fault := w.engine.fault(err); fault != nil || err == nil {
+		w.trouble.syncs(fault, err)
 	}
 	return err
 }
@@ -262,7 +278,7 @@ func (w *writer) reconnect() error {
 	if err := w.connect(ctx); err != nil {
 		w.why, w.next = err, time.Now().Add(w.pause)
 		w.pause = min(2*w.pause, longestRetry)
-		w.trouble.set(ErrUnreachable, err)
+		w.trouble.commits(ErrUnreachable, err)
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	// Who was to be woken by a commit whose end was lost with the connection was not.
@@ -272,12 +288,14 @@ func (w *writer) reconnect() error {
 
 // connect opens the connection, reads what the store keeps in memory, and has everything durable that is there.
 func (w *writer) connect(ctx context.Context) error {
+	ctx, end := w.engine.bound(ctx)
+	defer end()
 	conn, err := w.engine.connect(ctx)
 	if err != nil {
 		return fmt.Errorf("open the write connection: %w", err)
 	}
 	tx := newTxn(w.engine, conn)
-	if err = w.connected(tx); err == nil {
+	if err = tx.look(w.connected); err == nil {
 		_, err = tx.run([]op{{change: w.begin}})
 	}
 	if err == nil {
@@ -288,19 +306,24 @@ func (w *writer) connect(ctx context.Context) error {
 	}
 	w.tx = tx
 	w.syncer.reset(w.last())
-	w.trouble.set(nil, nil)
+	w.trouble.commits(nil, nil)
+	w.trouble.syncs(nil, nil)
 	return nil
 }
 
-// begin notes that a bot works with the database. Where the machine, or the server, had stopped under the last one, as many
-// jobs of a chat may have been sent as commits can have been lost, and one more.
+// begin notes that a bot works with the database, and marks the jobs that may have been sent where commits were lost.
 func (w *writer) begin(tx *txn) error {
 	lost, err := w.engine.begun(tx)
-	if err != nil || !lost {
+	if err != nil || lost == 0 {
 		return err
 	}
-	_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE (chat_id, priority, seq) IN (SELECT chat_id, priority, seq FROM (
+	if _, err := tx.exec(`UPDATE outbox SET claimed = 1 WHERE (chat_id, priority, seq) IN (SELECT chat_id, priority, seq FROM (
 		SELECT chat_id, priority, seq, row_number() OVER (PARTITION BY chat_id ORDER BY priority, seq) AS place
-		FROM outbox WHERE chat_id <> 0) waiting WHERE place <= ?)`, maxUnsynced+1)
+		FROM outbox WHERE chat_id <> 0) waiting WHERE place <= ?)`, lost); err != nil {
+		return err
+	}
+	// What waits for one of these posts may have followed it.
+	_, err = tx.exec(`UPDATE outbox SET claimed = 1 WHERE chat_id = 0 AND name IN
+		(SELECT t.name FROM outbox o JOIN tickets t ON t.id = o.ticket WHERE o.kind = 'post' AND o.claimed = 1)`)
 	return err
 }

@@ -4,6 +4,8 @@ package telegram
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -52,6 +54,13 @@ func (m *members) administrator(ctx context.Context, chatID, userID int64) (bool
 	admin := member.Status == "administrator" || member.Status == "creator"
 	m.remember(key, admin)
 	return admin, nil
+}
+
+// isHidden tells whether Telegram does not tell this bot who is an administrator, and will not next time either: of others it
+// tells only administrators where a chat hides its members.
+func isHidden(err error) bool {
+	var refusal *refusalError
+	return errors.As(err, &refusal) && (refusal.Code == http.StatusBadRequest || refusal.Code == http.StatusForbidden)
 }
 
 func (m *members) remembered(key membership) (admin, ok bool) {

@@ -262,7 +262,7 @@ func TestBanAndUnban(t *testing.T) {
 		if got := w.asks(boss, post.ID, "/ban").Text; got != texts.Staff.Banned.With(id) {
 			t.Errorf("/ban is answered with %q", got)
 		}
-		if got := w.asks(boss, 0, "/ban 2001").Text; got != texts.Staff.AlreadyBanned.With(id) {
+		if got := w.asks(boss, 0, "/ban ID2001").Text; got != texts.Staff.AlreadyBanned.With(id) {
 			t.Errorf("the second /ban is answered with %q", got)
 		}
 		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "/feedback"})
@@ -272,7 +272,7 @@ func TestBanAndUnban(t *testing.T) {
 		if got := w.asks(boss, 0, "/unban ticket_tg_1").Text; got != texts.Staff.Unbanned.With(id) {
 			t.Errorf("/unban is answered with %q", got)
 		}
-		if got := w.asks(boss, 0, "/unban 2001").Text; got != texts.Staff.NotBanned.With(id) {
+		if got := w.asks(boss, 0, "/unban ID2001").Text; got != texts.Staff.NotBanned.With(id) {
 			t.Errorf("the second /unban is answered with %q", got)
 		}
 		w.feedback(author, "Sorry for that, really")

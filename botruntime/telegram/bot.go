@@ -26,10 +26,10 @@ func New(cfg Config, st Store, health Health) (*Bot, error) {
 	a := newAPI(&cfg)
 	standing := &standing{health: health}
 	saved := make(chan struct{}, 1)
-	sender, who := newSender(&cfg, st, a, standing), &identity{}
+	sender, who := newSender(&cfg, st, a, standing), newIdentity(cfg.Token)
 	effective := func(id int64) int64 { return st.EffectiveChat(id) }
 	handlers := handlers{cfg: &cfg, api: a, identity: who, effectiveChat: effective,
-		members: newMembers(a, time.Now), now: time.Now}
+		members: newMembers(a, time.Now), now: time.Now, stats: st.TicketStats}
 	return &Bot{api: a, standing: standing, sender: sender, parts: []interface{ run(context.Context) }{
 		&profiler{cfg: &cfg, store: st, api: a, standing: standing, health: health, identity: who},
 		sender,

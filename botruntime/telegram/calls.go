@@ -19,7 +19,7 @@ import (
 // types updates and messages are made of, would write a multipart form through a pipe and decode all of an answer: most of a post's
 // time, and an error where Telegram has invented something since, though it took the message.
 
-// messageParams are the parameters of sendMessage, editMessageText and copyMessage.
+// messageParams are the parameters of sendMessage, editMessageText, editMessageCaption and copyMessage.
 type messageParams struct {
 	ChatID          int64                  `json:"chat_id"`
 	ThreadID        int64                  `json:"message_thread_id,omitempty"`
@@ -82,8 +82,13 @@ func (p payload) message(job *store.Job) messageParams {
 
 // edit is the parameters with which a payload replaces a job's message.
 func (p payload) edit(job *store.Job) messageParams {
-	return messageParams{ChatID: job.ChatID, MessageID: job.MessageID, Text: p.Text, Entities: p.Entities, ParseMode: p.parseMode(),
-		LinkPreview: linkPreview{Disabled: true}, Markup: p.markup()}
+	params := messageParams{ChatID: job.ChatID, MessageID: job.MessageID, ParseMode: p.parseMode(), Markup: p.markup()}
+	if p.Caption {
+		params.Caption, params.CaptionEntities = p.Text, p.Entities
+	} else {
+		params.Text, params.Entities, params.LinkPreview.Disabled = p.Text, p.Entities, true
+	}
+	return params
 }
 
 // copy is the parameters with which a job's message is copied; a payload without text keeps its caption.

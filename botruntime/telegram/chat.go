@@ -151,7 +151,7 @@ func (c *chat) advanceOnce(ctx context.Context, done *store.Outcome, claim bool)
 // deliver makes the calls of a claimed job. It owns the place that was taken for the first. It returns how the job ended,
 // or nil when ctx ended before that was known; and how long the chat has to wait then, or until wake is closed.
 func (c *chat) deliver(ctx context.Context, job *store.Job, place slot) (done *store.Outcome, wait time.Duration, wake <-chan struct{}) {
-	d := &delivery{api: c.api, cfg: c.cfg, job: job, forum: &c.forum, staff: c.staff}
+	d := newDelivery(c, job)
 	for {
 		wake = c.api.tokenChanged()
 		finished, err := d.step(ctx)
@@ -172,7 +172,7 @@ func (c *chat) deliver(ctx context.Context, job *store.Job, place slot) (done *s
 			err = pause(ctx, wait, wake)
 		}
 		if err != nil || place.acquire(ctx) != nil {
-			return nil, 0, nil // claimed it stays, and the next claim says that it may have been sent
+			return d.interrupted(), 0, nil // where that is nil, claimed it stays, and the next claim says that it may have been sent
 		}
 	}
 }

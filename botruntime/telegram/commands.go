@@ -23,7 +23,7 @@ type menu struct {
 	Commands []menuEntry `json:"commands,omitempty"`
 }
 
-// menuScope is where a menu is shown. ChatID belongs to chat_administrators.
+// menuScope is where a menu is shown. ChatID belongs to chat_administrators and chat.
 type menuScope struct {
 	Type   string `json:"type"`
 	ChatID int64  `json:"chat_id,omitempty"`
@@ -35,7 +35,7 @@ var (
 	staffMenu  = []string{"open", "ticket", "close", "ban", "unban", "stats", "help"}
 )
 
-// menus are all menus: of private chats, by language, and of the staff's chats for their administrators.
+// menus are all menus: of private chats, by language, and of the staff's chats for their administrators. Each ends with help.
 func menus(cfg *Config, effectiveChat func(int64) int64) []menu {
 	direct := directMenu
 	if !cfg.Intake.Enabled {
@@ -46,15 +46,13 @@ func menus(cfg *Config, effectiveChat func(int64) int64) []menu {
 	for _, language := range ticket.Languages {
 		out = append(out, menu{private, language, entries(direct, ticket.Texts(language).Commands)})
 	}
-	chats := []int64{effectiveChat(cfg.ChatID)}
-	for _, r := range cfg.Routes {
-		if id := effectiveChat(r.ChatID); r.ChatID != 0 && !slices.Contains(chats, id) {
-			chats = append(chats, id)
+	for _, id := range cfg.Chats() {
+		staff := menu{Scope: menuScope{"chat_administrators", effectiveChat(id)}, Commands: entries(staffMenu, ticket.Texts(cfg.Language).StaffCommands)}
+		if id > 0 { // a private chat has no administrators, and whoever it is of may write feedback, too
+			staff.Scope.Type = "chat"
+			staff.Commands = append(entries(direct[:len(direct)-1], ticket.Texts(cfg.Language).Commands), staff.Commands...)
 		}
-	}
-	for _, id := range chats {
-		out = append(out, menu{Scope: menuScope{"chat_administrators", id},
-			Commands: entries(staffMenu, ticket.Texts(cfg.Language).StaffCommands)})
+		out = append(out, staff)
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,8 @@ type Store interface {
 	// Handle ends an update and commits, in one transaction, all that follows from it. One that ended before is not
 	// handled again.
 	Handle(ctx context.Context, id int64, handle func(store.Tx) error) error
+	// TicketStats counts the tickets received since a time.
+	TicketStats(ctx context.Context, since time.Time) (store.TicketStats, error)
 	// EffectiveChat is the chat that a chat of the spec has become: the same, unless its group became a supergroup.
 	EffectiveChat(id int64) int64
 }
@@ -176,6 +179,18 @@ func (c *Config) Route(category string) (chatID, threadID int64) {
 		}
 	}
 	return c.ChatID, 0
+}
+
+// Chats are the staff's chats, by the settings: the one of the spec and those of the routes. They are the store's
+// Options.Chats.
+func (c *Config) Chats() []int64 {
+	chats := []int64{c.ChatID}
+	for _, r := range c.Routes {
+		if r.ChatID != 0 && !slices.Contains(chats, r.ChatID) {
+			chats = append(chats, r.ChatID)
+		}
+	}
+	return chats
 }
 
 // chatLimit is how fast the bot may send to a chat.

@@ -3,6 +3,7 @@
 package telegram
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -32,10 +33,22 @@ type delivery struct {
 	more  []int64
 	at    time.Time // of the first
 
+	unsure  bool // the part that comes next may be there already
+	repeats bool // ... and so may each that follows it
+	apart   bool // the first part stands in a group that became a supergroup meanwhile
+
 	thread   int64 // the topic that was made on the way
 	justMade bool  // ... by the last step
 	noTopic  bool  // it goes to no topic, for there is none to be had
 	nobody   bool  // Telegram refuses because of the person
+}
+
+func newDelivery(c *chat, job *store.Job) *delivery {
+	d := &delivery{api: c.api, cfg: c.cfg, job: job, forum: &c.forum, staff: c.staff}
+	if job.Kind == store.JobPost && len(job.Payload) > 0 {
+		d.resume()
+	}
+	return d
 }
 
 // step makes the next call of the job; finished is whether it was the last.
@@ -74,36 +87,20 @@ func callContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return call, func() { stop(); cancel() }
 }
 
-func (d *delivery) postNext(ctx context.Context) (finished bool, err error) {
-	show := d.cfg.show()
-	if d.parts == nil {
-		show.MaybeRepeat = d.job.MaybeSent
-		if status := d.job.Status; status != "" && status != ticket.StatusNew { // it was given while the post waited
-			show.Change = &ticket.Change{Status: status, Actor: d.job.StatusBy, At: d.job.StatusAt}
-		}
-		d.parts = ticket.Render(d.job.Ticket, show)
-	}
-	p := payload{Text: d.parts[d.sent], HTML: true}
-	if d.sent == 0 {
-		p.Keyboard = keyboard(d.job.Ticket.ID, show.Texts)
-	}
-	params := p.message(d.job)
-	params.Reply = replyTo(d.first.MessageID) // the other parts answer the first
-	if err := d.call(ctx, "sendMessage", params); err != nil {
-		return false, err
-	}
-	return d.sent == len(d.parts), nil
-}
-
 func (d *delivery) send(ctx context.Context) error {
 	p, err := decodePayload(d.job.Payload)
 	if err != nil {
 		return err
 	}
 	if d.job.MaybeSent {
-		p = p.repeated(d.cfg.show().Texts)
+		p = p.repeated(d.texts(p), ticket.MaxUnits)
 	}
 	return d.call(ctx, "sendMessage", p.message(d.job))
+}
+
+// texts are those of whom a message is for.
+func (d *delivery) texts(p payload) *ticket.Catalog {
+	return ticket.Texts(cmp.Or(p.Language, d.cfg.Language))
 }
 
 func (d *delivery) copy(ctx context.Context) error {
@@ -114,6 +111,9 @@ func (d *delivery) copy(ctx context.Context) error {
 			return err
 		}
 	}
+	if d.job.MaybeSent && p.Text != "" { // what keeps the words that it has keeps them alone
+		p = p.repeated(d.texts(p), maxCaption)
+	}
 	return d.call(ctx, "copyMessage", p.copy(d.job))
 }
 
@@ -123,7 +123,11 @@ func (d *delivery) edit(ctx context.Context) error {
 		return err
 	}
 	var answer struct{} // the message, or true
-	if err := d.api.call(ctx, "editMessageText", p.edit(d.job), &answer); err != nil {
+	method := "editMessageText"
+	if p.Caption {
+		method = "editMessageCaption"
+	}
+	if err := d.api.call(ctx, method, p.edit(d.job), &answer); err != nil {
 		return err
 	}
 	d.first.MessageID, d.at = d.job.MessageID, time.Now()
@@ -176,11 +180,13 @@ func (d *delivery) released() *store.Outcome {
 // moved is the outcome of a job whose group has become a supergroup; nil where some of it was sent already.
 func (d *delivery) moved(to int64) *store.Outcome {
 	if d.sent > 0 {
-		d.job.ChatID, d.job.ThreadID, d.noTopic = to, 0, true
+		d.job.ChatID, d.job.ThreadID, d.noTopic, d.apart = to, 0, true, true
 		return nil
 	}
 	o := d.outcome(store.Migrated)
-	o.NewChatID = to
+	if o.NewChatID = to; d.job.MaybeSent {
+		o.Seq = 0 // it stays claimed, so that it says of itself that it may be a repeat
+	}
 	return o
 }
 
@@ -202,11 +208,11 @@ func (d *delivery) judge(ctx context.Context, err error) verdict {
 	case d.wantsTopic() && v.final: // Telegram refuses the topic, not what was to go there
 		return d.judgeTopic(verdict{topic: topicBarred})
 	case d.isPersonal(ctx, v):
-		d.nobody = d.job.ChatID > 0
+		d.nobody = d.job.ChatID > 0 && (v.person || d.job.Kind != store.JobCopy) // of a copy either chat may be gone
 		return verdict{final: true, message: v.message}
 	}
-	if v.maybe && d.sent == 0 && !d.job.MaybeSent {
-		d.job.MaybeSent, d.parts = true, nil
+	if v.maybe {
+		d.mayBeThere()
 	}
 	return v
 }

@@ -40,8 +40,14 @@ type dialog struct {
 	// Files are the messages whose files are to be attached. Full is set when one more was refused.
 	Files []int `json:"files,omitempty"`
 	Full  bool  `json:"full,omitempty"`
-	// Album is the album that came last. Its parts come one by one: what was said to the first is not said again.
-	Album string `json:"album,omitempty"`
+	// Refused is the message that did not do as an answer to the last question: an edit of it is another try.
+	Refused int `json:"refused,omitempty"`
+	// Advised is set when the person was told how to answer the staff meanwhile.
+	Advised bool `json:"advised,omitempty"`
+	// Album is the album that came last. Its parts come one by one: what was said to the first is not said again. Dropped is
+	// one that a limit cut off: the rest of it goes the same way.
+	Album   string `json:"album,omitempty"`
+	Dropped string `json:"dropped,omitempty"`
 	// Ticket is where messages belong that answer none of the bot's, before Until.
 	Ticket string    `json:"ticket,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
@@ -61,13 +67,47 @@ func (d dialog) encode() ([]byte, error) { return json.Marshal(d) }
 
 // over is the conversation after its last question, or without one.
 func (d dialog) over() dialog {
-	return dialog{Version: dialogVersion, Album: d.Album, Ticket: d.Ticket, Until: d.Until}
+	return dialog{Version: dialogVersion, Album: d.Album, Dropped: d.Dropped, Ticket: d.Ticket, Until: d.Until}
+}
+
+// at is the conversation at a step.
+func (d dialog) at(s step) dialog {
+	if d.Step != s {
+		d.Step, d.Refused = s, 0
+	}
+	return d
+}
+
+// cutOff is the conversation when a limit has refused a message, with the rest of its album, if it has one.
+func (d dialog) cutOff(album string) dialog {
+	d.Album, d.Dropped = album, album
+	return d
+}
+
+// awaits tells whether an edit of a message is another try at an answer.
+func (d dialog) awaits(messageID int) bool {
+	return d.Step != stepIdle && d.Refused == messageID || d.Step == stepText && slices.Contains(d.Files, messageID)
 }
 
 // expects has messages that answer none of the bot's go to a ticket until a time.
 func (d dialog) expects(ticketID string, until time.Time) dialog {
 	d.Ticket, d.Until = ticketID, until
 	return d
+}
+
+// answered is the conversation once the staff answered a ticket: messages go there until a time, and it ends if it has
+// gathered nothing yet, for what is written next is meant for the staff. A closed ticket takes replies alone. say is what the
+// person has to know of that, if anything.
+func (d dialog) answered(ticketID string, closed bool, until time.Time, texts *ticket.Catalog) (_ dialog, say string) {
+	d = d.expects(ticketID, until)
+	switch {
+	case d.Step == stepIdle, d.Advised:
+		return d, ""
+	case d.Step != stepText && !closed:
+		return d.over(), texts.Direct.SetAside
+	}
+	d.Advised = true
+	return d, texts.Direct.AnswerByReply
 }
 
 // input is what a person did, as far as a conversation depends on it.
@@ -133,33 +173,48 @@ func (d dialog) next(in input, r rules) (dialog, move) {
 	if !r.enabled {
 		d = d.over()
 	}
-	switch {
-	case in.pressed:
+	if in.pressed {
 		return d.press(in, r)
+	}
+	if in.album != "" && in.album == d.Dropped {
+		return d, move{}
+	}
+	heard := in.album != "" && in.album == d.Album
+	d.Album = in.album
+	switch {
 	case isDirectCommand(in.command):
 		return d.command(in.command, r)
 	case in.answers != "":
-		return d.goesUnder(in, in.answers)
+		return d, move{under: in.answers, quiet: heard}
+	case d.Step == stepIdle && in.current != "" && in.command == "":
+		return d, move{under: in.current, quiet: heard}
 	}
-	switch d.Step {
-	case stepNickname:
-		return d.nickname(in, r)
-	case stepCategory:
-		return d.categoryInWords(in, r)
-	case stepText:
-		return d.text(in, r)
-	}
-	if in.current != "" && in.command == "" {
-		return d.goesUnder(in, in.current)
-	}
-	return d, r.hint()
+	return d.answer(in, heard, r)
 }
 
-// goesUnder has a message go to a ticket. Of an album, one part is confirmed.
-func (d dialog) goesUnder(in input, ticketID string) (dialog, move) {
-	m := move{under: ticketID, quiet: in.album != "" && in.album == d.Album}
-	d.Album = in.album
-	return d, m
+// answer takes a message as the answer to the last question. heard is whether another part of its album came before, and
+// was told if that did not do.
+func (d dialog) answer(in input, heard bool, r rules) (after dialog, m move) {
+	switch d.Step {
+	case stepNickname:
+		after, m = d.nickname(in, r)
+	case stepCategory:
+		after, m = d.categoryInWords(in, r)
+	case stepText:
+		after, m = d.text(in, heard, r)
+	default:
+		after, m = d, r.hint()
+	}
+	if after.Step != d.Step {
+		return after, m
+	}
+	if heard && d.Step != stepText {
+		m.say = nil
+	}
+	if in.text != "" && d.Step != stepIdle {
+		after.Refused = in.messageID
+	}
+	return after, m
 }
 
 // isDirectCommand tells the commands that people can give in a direct message. Others may be words of a text: "/home does
@@ -190,9 +245,7 @@ func (d dialog) command(name string, r rules) (dialog, move) {
 	case name == "/cancel" && d.Step != stepIdle:
 		return d.over(), say(texts.Cancelled)
 	case name == "/feedback" && r.enabled:
-		d = d.over()
-		d.Step = stepNickname
-		return d, say(texts.AskNickname)
+		return d.over().at(stepNickname), say(texts.AskNickname)
 	case name == "/skip" && d.Step == stepNickname:
 		return d.named("", r)
 	}
@@ -232,8 +285,8 @@ func (d dialog) nickname(in input, r rules) (dialog, move) {
 }
 
 func (d dialog) named(nickname string, r rules) (dialog, move) {
-	d.Nickname, d.Step = nickname, stepCategory
-	return d, r.question(stepCategory)
+	d.Nickname = nickname
+	return d.at(stepCategory), r.question(stepCategory)
 }
 
 // categoryInWords takes the category from a person who writes it rather than press its button.
@@ -248,8 +301,8 @@ func (d dialog) categoryInWords(in input, r rules) (dialog, move) {
 }
 
 func (d dialog) about(category string, r rules) (dialog, move) {
-	d.Category, d.Step = category, stepText
-	return d, r.question(stepText)
+	d.Category = category
+	return d.at(stepText), r.question(stepText)
 }
 
 // press takes the category, also another one than before.
@@ -269,11 +322,10 @@ func (d dialog) press(in input, r rules) (dialog, move) {
 }
 
 // text takes the text, and files that come before it or with it.
-func (d dialog) text(in input, r rules) (dialog, move) {
+func (d dialog) text(in input, heard bool, r rules) (dialog, move) {
 	texts, m := r.texts.Direct, move{}
-	heard := in.album != "" && in.album == d.Album
-	d.Album = in.album
 	switch {
+	case in.file && slices.Contains(d.Files, in.messageID): // its words were changed
 	case in.file && len(d.Files) < maxFiles:
 		d.Files = append(slices.Clone(d.Files), in.messageID)
 	case in.file:

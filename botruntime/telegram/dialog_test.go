@@ -34,6 +34,8 @@ func TestDialog(t *testing.T) {
 	}
 	album := func(id string) func(*dialog) { return func(d *dialog) { d.Album = id } }
 	files := func(ids ...int) func(*dialog) { return func(d *dialog) { d.Files = ids } }
+	refused := func(id int) func(*dialog) { return func(d *dialog) { d.Refused = id } }
+	dropped := func(id string) func(*dialog) { return func(d *dialog) { d.Dropped = id } }
 	about := func(c string) func(*dialog) { return func(d *dialog) { d.Category = c } }
 	tests := []struct {
 		name   string
@@ -51,6 +53,16 @@ func TestDialog(t *testing.T) {
 		{"the first part of an album is confirmed", idle, input{file: true, album: "a", current: "t"}, at(stepIdle, album("a")), move{under: "t"}},
 		{"the second is not", at(stepIdle, album("a")), input{file: true, album: "a", current: "t"}, at(stepIdle, album("a")), move{under: "t", quiet: true}},
 		{"what is in no album is", at(stepIdle, album("a")), input{file: true, current: "t"}, idle, move{under: "t"}},
+		{"nor is what a limit cut off with it", at(stepIdle, album("a"), dropped("a")), input{file: true, album: "a", current: "t"}, at(stepIdle, album("a"), dropped("a")), move{}},
+		{"the next album is", at(stepIdle, album("a"), dropped("a")), input{file: true, album: "b", current: "t"}, at(stepIdle, album("b"), dropped("a")), move{under: "t"}},
+		{"an album in vain is told once", at(stepIdle, album("a")), input{file: true, album: "a"}, at(stepIdle, album("a")), move{}},
+		{"the words of an album in vain may come with any part", at(stepNickname, album("a")), input{file: true, album: "a", text: "Nick"},
+			at(stepCategory, album("a"), func(d *dialog) { d.Nickname = "Nick" }), r.question(stepCategory)},
+		{"what does not do is remembered", at(stepText), input{text: "short", messageID: 5}, at(stepText, refused(5)), say(texts.TooShort.Count(10))},
+		{"until something does", at(stepText, refused(5)), input{text: "long enough", messageID: 5}, idle, move{draft: &draft{text: "long enough"}}},
+		{"also a nickname", at(stepNickname), input{text: "a\nb", messageID: 5}, at(stepNickname, refused(5)), say(texts.BadNickname.Count(maxNickname))},
+		{"a file whose words are changed is the same", at(stepText, files(5)), input{file: true, text: "long enough", messageID: 5}, idle,
+			move{draft: &draft{text: "long enough", files: []int{5}}}},
 		{"a file waits for its text", at(stepText), input{file: true, messageID: 5}, at(stepText, files(5)), say(texts.KeptFile)},
 		{"the words of an album may come with any part", at(stepText, about("bug"), album("a"), files(5)), input{file: true, messageID: 6, album: "a", text: "long enough"},
 			at(stepIdle, album("a")), move{draft: &draft{category: "bug", text: "long enough", files: []int{5, 6}}}},
@@ -79,6 +91,51 @@ func TestDialog(t *testing.T) {
 
 func moveTypes() []any { return []any{move{}, draft{}, saying{}} }
 
+// What an edit of a message means to a conversation.
+func TestDialogAwaitsEdits(t *testing.T) {
+	for name, tc := range map[string]struct {
+		d    dialog
+		want bool
+	}{
+		"of what did not do":              {dialog{Step: stepNickname, Refused: 5}, true},
+		"of something else":               {dialog{Step: stepText, Refused: 6, Files: []int{4}}, false},
+		"of a file that waits":            {dialog{Step: stepText, Files: []int{4, 5}}, true},
+		"of a file, before there are any": {dialog{Step: stepCategory, Files: []int{5}}, false},
+		"when it is over":                 {dialog{Refused: 5}, false},
+	} {
+		if got := tc.d.awaits(5); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// An answer of the staff's in the middle of a conversation.
+func TestDialogIsAnswered(t *testing.T) {
+	texts, until := ticket.Texts("en"), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		name   string
+		before dialog
+		closed bool
+		after  dialog
+		say    string
+	}{
+		{"none is going on", dialog{Version: 1}, false, dialog{Version: 1}, ""},
+		{"it has gathered nothing", dialog{Version: 1, Step: stepNickname, Refused: 3}, false, dialog{Version: 1}, texts.Direct.SetAside},
+		{"or next to nothing", dialog{Version: 1, Step: stepCategory, Nickname: "Nick"}, false, dialog{Version: 1}, texts.Direct.SetAside},
+		{"a text is being written", dialog{Version: 1, Step: stepText, Files: []int{1}}, false,
+			dialog{Version: 1, Step: stepText, Files: []int{1}, Advised: true}, texts.Direct.AnswerByReply},
+		{"again", dialog{Version: 1, Step: stepText, Advised: true}, false, dialog{Version: 1, Step: stepText, Advised: true}, ""},
+		{"of a closed ticket", dialog{Version: 1, Step: stepNickname}, true, dialog{Version: 1, Step: stepNickname, Advised: true}, texts.Direct.AnswerByReply},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			after, said := tc.before.answered("ticket_tg_1", tc.closed, until, texts)
+			if diff := cmp.Diff(tc.after.expects("ticket_tg_1", until), after); diff != "" || said != tc.say {
+				t.Errorf("the bot says %q, and (-want +got):\n%s", said, diff)
+			}
+		})
+	}
+}
+
 // Where feedback is not taken, no state asks for any.
 func TestDialogWhereFeedbackIsNotTaken(t *testing.T) {
 	r := testRules()
@@ -94,7 +151,7 @@ func TestDialogWhereFeedbackIsNotTaken(t *testing.T) {
 }
 
 func TestDialogIsKept(t *testing.T) {
-	d := dialog{Version: dialogVersion, Step: stepText, Nickname: "n", Category: "bug", Files: []int{1, 2}, Full: true, Album: "a",
+	d := dialog{Version: dialogVersion, Step: stepText, Nickname: "n", Category: "bug", Files: []int{1, 2}, Full: true, Refused: 3, Advised: true, Album: "a", Dropped: "b",
 		Ticket: "ticket_tg_1", Until: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}
 	body, err := d.encode()
 	if err != nil {

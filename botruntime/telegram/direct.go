@@ -19,16 +19,13 @@ const (
 	limitFeedback = store.LimitFeedback // tickets
 	limitMore     = "more"              // additions to tickets
 	limitTalk     = "talk"              // anything at all
+	limitTold     = "told"              // telling who writes too fast
 	limitGroup    = "group"             // answers in a strange group
 )
 
 const (
-	// additionsPerTicket is how many additions one may send for each ticket that one may write.
-	additionsPerTicket = 6
-	// afterTicket and afterReply are how long messages that answer none of the bot's go to the ticket that was written
-	// last, or that the staff answered last.
+	// afterTicket is how long messages that answer none of the bot's go to the ticket that was written last.
 	afterTicket = 10 * time.Minute
-	afterReply  = 24 * time.Hour
 	// banReminder is how often somebody who is banned is told.
 	banReminder = 24 * time.Hour
 )
@@ -36,8 +33,11 @@ const (
 var (
 	// feedbackLimit is the limit of a spec that gives none.
 	feedbackLimit = store.Limit{Uses: 5, Window: 10 * time.Minute}
+	// moreLimit is three albums. It is not the spec's: who may write one ticket a day may answer the staff more often.
+	moreLimit = store.Limit{Uses: 30, Window: 10 * time.Minute}
 	// talkLimit is more than a person types or an album has.
 	talkLimit  = store.Limit{Uses: 40, Window: time.Minute}
+	toldLimit  = store.Limit{Uses: 1, Window: time.Minute}
 	groupLimit = store.Limit{Uses: 1, Window: time.Minute}
 )
 
@@ -51,14 +51,16 @@ type talk struct {
 	texts  *ticket.Catalog
 }
 
-// meet begins a talk. It is nil with a person who is not listened to: one that writes faster than people do, or is banned.
+// meet begins a talk. It is nil with a person who is not listened to, one that writes faster than people do or is banned, and
+// who knows it then.
 func (h handlers) meet(tx store.Tx, user *models.User) (*talk, error) {
 	if user == nil || user.ID <= 0 {
 		return nil, nil
 	}
 	now := h.now()
-	if ok, _, err := tx.Take(limitTalk, user.ID, talkLimit, now); err != nil || !ok {
-		return nil, wrapped("count a message", err)
+	inTime, next, err := tx.Take(limitTalk, user.ID, talkLimit, now)
+	if err != nil {
+		return nil, fmt.Errorf("count a message: %w", err)
 	}
 	person, err := tx.Person(user.ID)
 	if err != nil {
@@ -66,10 +68,25 @@ func (h handlers) meet(tx store.Tx, user *models.User) (*talk, error) {
 	}
 	person.Language, person.SeenAt, person.Blocked = h.languageOf(user.LanguageCode), now, false
 	t := &talk{handlers: h, tx: tx, user: user, person: person, dialog: readDialog(person.Dialog), texts: h.textsFor(user)}
-	if !person.BannedAt.IsZero() {
+	switch {
+	case !person.BannedAt.IsZero() && !inTime:
+		return nil, nil
+	case !person.BannedAt.IsZero():
 		return nil, t.refuseBanned()
+	case !inTime:
+		return nil, t.refuseHaste(next)
 	}
 	return t, nil
+}
+
+// refuseHaste tells somebody who writes too fast that nothing more is read until some time; once a minute.
+func (t *talk) refuseHaste(next time.Time) error {
+	now := t.now()
+	first, _, err := t.tx.Take(limitTold, t.person.ID, toldLimit, now)
+	if err != nil || !first {
+		return wrapped("look up whether a person was told", err)
+	}
+	return t.say(t.texts.Direct.TooFast.With(ticket.Values{"Wait": t.texts.Wait(next.Sub(now))}))
 }
 
 // refuseBanned tells somebody of the ban, once a day.
@@ -111,11 +128,7 @@ func (h handlers) directMessage(tx store.Tx, m *message) error {
 
 // input is a message as a conversation takes it, with the link of the message that it answers.
 func (t *talk) input(m *message) (in input, link store.Link, err error) {
-	in = input{text: ticket.Clean(m.words()), file: m.has(), messageID: m.ID, album: m.AlbumID}
-	name, addressee := command(m.Text)
-	if addressee == "" || t.identity.isNamed(addressee) || t.identity.get().Username == "" {
-		in.command = name
-	}
+	in = t.written(m)
 	if r := m.ReplyTo; r != nil {
 		link, err = t.tx.MessageTicket(m.Chat.ID, int64(r.ID))
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -133,6 +146,16 @@ func (t *talk) input(m *message) (in input, link store.Link, err error) {
 		}
 	}
 	return in, link, nil
+}
+
+// written is what a message says, whatever it answers.
+func (t *talk) written(m *message) input {
+	in := input{text: ticket.Clean(m.words()), file: m.has(), messageID: m.ID, album: m.AlbumID}
+	name, addressee := command(m.Text)
+	if addressee == "" || t.identity.isNamed(addressee) || t.identity.get().Username == "" {
+		in.command = name
+	}
+	return in
 }
 
 // limit is how many tickets the person may write.
@@ -172,7 +195,7 @@ func (t *talk) act(m *message, answered store.Link, after dialog, do move) (err 
 	case do.draft != nil:
 		after, err = t.submit(m, after, do.draft)
 	case do.under != "":
-		err = t.add(m, do.under, answered, do.quiet)
+		after, err = t.add(m, after, do, answered)
 	}
 	if err != nil {
 		return err
@@ -199,7 +222,7 @@ func (t *talk) sayAll(do move) error {
 func (t *talk) say(text string) error { return t.sayWith(saying{text: text}) }
 
 func (t *talk) sayWith(s saying) error {
-	p := payload{Text: s.text}
+	p := payload{Text: s.text, Language: t.person.Language}
 	if s.choices {
 		p.Keyboard = categoryKeyboard(t.rules().categories)
 	}

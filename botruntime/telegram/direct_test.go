@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
@@ -84,37 +85,77 @@ func TestTheSiteWillLearnOfIt(t *testing.T) {
 	})
 }
 
-func TestWhoWritesFasterThanPeopleDoIsNotListenedTo(t *testing.T) {
+// Who writes faster than people do is not listened to, and told so: nothing that was meant for the staff is lost unnoticed.
+func TestWhoWritesFasterThanPeopleDo(t *testing.T) {
 	talking(t, nil, func(t *testing.T, w *world) {
-		for range 100 {
-			if _, err := w.Say(author.ID, "hello", author); err != nil {
-				t.Fatal(err)
+		hurry := func(n int) (told int) {
+			before := len(w.Messages(author.ID))
+			for range n {
+				if _, err := w.Say(author.ID, "hello", author); err != nil {
+					t.Fatal(err)
+				}
 			}
+			settle(time.Minute - time.Second)
+			for _, m := range w.Messages(author.ID)[before:] {
+				if strings.Contains(m.Text, "are not read. Send them again in 1 minute.") {
+					told++
+				}
+			}
+			if got, want := len(w.Messages(author.ID))-before, n+min(n, talkLimit.Uses)+told; got != want {
+				t.Errorf("%d messages with the answers to them, want %d", got, want)
+			}
+			return told
 		}
-		settle(10 * time.Second)
-		if n := len(w.Messages(author.ID)) - 100; n != talkLimit.Uses {
-			t.Errorf("%d answers, want %d", n, talkLimit.Uses)
+		if told := hurry(talkLimit.Uses); told != 0 {
+			t.Errorf("%d messages a minute: told %d times", talkLimit.Uses, told)
 		}
 		settle(time.Minute)
+		for range 2 {
+			if told := hurry(100); told != 1 {
+				t.Errorf("100 messages a minute: told %d times, want once", told)
+			}
+			settle(time.Minute)
+		}
 		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "/help"})
 		if got := w.last(author.ID).Text; got != ticket.Texts("en").Direct.Help {
 			t.Errorf("a minute later the answer is %q", got)
 		}
+		post := w.feedback(author, "The map does not open")
+		w.reply(support, post.ID, "/ban")
+		w.quiet("100 messages of somebody banned, who knows it", func() {
+			w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "hello"})
+		})
 	})
 }
 
 func TestAdditionsAreLimited(t *testing.T) {
-	talking(t, func(c *Config) { c.Intake.Limit.Uses = 1 }, func(t *testing.T, w *world) {
+	talking(t, nil, func(t *testing.T, w *world) {
 		w.feedback(author, "The map does not open")
 		before := len(w.Messages(group))
-		for i := range additionsPerTicket + 2 {
+		for i := range moreLimit.Uses + 2 {
 			w.say(sim.Incoming{ChatID: author.ID, By: author, Text: fmt.Sprint("and ", i)})
 		}
-		if n := len(w.Messages(group)) - before; n != additionsPerTicket {
-			t.Errorf("%d additions were passed on, want %d", n, additionsPerTicket)
+		if n := len(w.Messages(group)) - before; n != moreLimit.Uses {
+			t.Errorf("%d additions were passed on, want %d", n, moreLimit.Uses)
 		}
-		if got := w.last(author.ID).Text; !strings.Contains(got, "You can add more in 10 minutes, at 03:1") {
+		if got := w.last(author.ID).Text; !strings.Contains(got, "You can add more in 9 minutes, at 03:1") {
 			t.Errorf("the last answer is %q", got)
+		}
+	})
+}
+
+// The limit of feedback is none of what the staff asks for.
+func TestWhoMayWriteOnceADayMayAnswerTheStaff(t *testing.T) {
+	talking(t, func(c *Config) { c.Intake.Limit = store.Limit{Uses: 1, Window: 24 * time.Hour} }, func(t *testing.T, w *world) {
+		post := w.feedback(author, "The map does not open")
+		for i := range 10 {
+			w.reply(support, post.ID, fmt.Sprint("And what of this? ", i))
+			settle(5 * time.Minute)
+			answer := fmt.Sprint("It is so: ", i)
+			w.say(sim.Incoming{ChatID: author.ID, By: author, Text: answer})
+			if got := w.last(group).Text; !strings.HasSuffix(got, answer) {
+				t.Fatalf("answer %d did not arrive; the author was told %q", i, w.last(author.ID).Text)
+			}
 		}
 	})
 }

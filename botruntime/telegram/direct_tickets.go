@@ -5,6 +5,7 @@ package telegram
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"time"
 
@@ -48,7 +49,9 @@ func (t *talk) submit(m *message, after dialog, d *draft) (dialog, error) {
 		return after, fmt.Errorf("count a ticket: %w", err)
 	}
 	if !ok {
-		return t.dialog, t.refuse(next)
+		again := t.dialog.cutOff(m.AlbumID)
+		again.Refused = m.ID
+		return again, t.refuse(next)
 	}
 	name, err := t.tx.AddTicket(ticket.Ticket{Source: ticket.SourceTelegram, TelegramID: t.person.ID, Username: t.user.Username,
 		FirstName: t.user.FirstName, Nickname: d.nickname, Category: d.category, Message: d.text, CreatedAt: time.Unix(m.Date, 0).UTC(),
@@ -64,67 +67,74 @@ func (t *talk) submit(m *message, after dialog, d *draft) (dialog, error) {
 		return after, fmt.Errorf("record a ticket: %w", err)
 	}
 	err = send(t.tx, store.Outgoing{ChatID: t.person.ID, Ticket: name},
-		payload{Text: t.texts.Direct.Accepted.With(ticket.Values{"Ticket": name})})
+		payload{Text: t.texts.Direct.Accepted.With(ticket.Values{"Ticket": name}), Language: t.person.Language})
 	return after.expects(name, now.Add(afterTicket)), wrapped("confirm a ticket", err)
 }
 
 // attach has copies of files follow a new ticket's post, and links the messages that the ticket was made of.
 func (t *talk) attach(m *message, name string, files []int) error {
-	for _, id := range files {
+	for i, id := range files {
 		var words payload
 		if id == m.ID { // its words stand in the ticket
 			words.Text = fileMark + name
 		}
-		err := send(t.tx, store.Outgoing{Ticket: name, Copy: true, FromChatID: m.Chat.ID, FromMessageID: int64(id)}, words)
-		if err != nil {
+		out := store.Outgoing{Ticket: name, Copy: true, FromChatID: m.Chat.ID, FromMessageID: int64(id)}
+		var err error
+		if out.IfRefused, err = t.notCopied(out, payload{}, i == 0); err != nil {
+			return err
+		}
+		if err := send(t.tx, out, words); err != nil {
 			return fmt.Errorf("attach a file: %w", err)
 		}
-		if err := t.link(m.Chat.ID, id, name); err != nil {
+		if err := t.link(m.Chat.ID, id, name, 0); err != nil {
 			return err
 		}
 	}
-	return t.link(m.Chat.ID, m.ID, name)
+	return t.link(m.Chat.ID, m.ID, name, m.wordSum())
 }
 
 // link has edits of a person's message, and replies to it, find its ticket.
-func (t *talk) link(chatID int64, messageID int, name string) error {
-	err := t.tx.LinkMessage(store.Link{ChatID: chatID, MessageID: int64(messageID), Ticket: name, At: t.now()})
+func (t *talk) link(chatID int64, messageID int, name string, words int64) error {
+	err := t.tx.LinkMessage(store.Link{ChatID: chatID, MessageID: int64(messageID), Ticket: name, Words: words, At: t.now()})
 	return wrapped("link a message to its ticket", err)
 }
+
+// wordSum tells what a message says from what it said before.
+func (m *message) wordSum() int64 { return int64(crc32.ChecksumIEEE([]byte(ticket.Clean(m.words())))) }
 
 func (t *talk) actor() string {
 	return ticket.ActorName(t.user.Username, t.user.FirstName, t.user.LastName, t.user.ID)
 }
 
-// add passes a message on to the staff, under its ticket. answered is the link of the message that it replies to, if any.
-func (t *talk) add(m *message, name string, answered store.Link, quiet bool) error {
-	record, err := t.tx.Ticket(name)
+// add passes a message on to the staff, under the ticket that do names. answered is the link of the message that it
+// replies to, if any.
+func (t *talk) add(m *message, after dialog, do move, answered store.Link) (dialog, error) {
+	record, err := t.tx.Ticket(do.under)
 	if errors.Is(err, store.ErrNotFound) { // so old that it is forgotten
-		return t.sayAll(t.rules().hint())
+		return after, t.sayAll(t.rules().hint())
 	}
 	if err != nil {
-		return fmt.Errorf("look up the ticket of a message: %w", err)
+		return after, fmt.Errorf("look up the ticket of a message: %w", err)
 	}
 	if ok, err := t.mayAdd(); err != nil || !ok {
-		return err
+		return after.cutOff(m.AlbumID), err
 	}
-	if err := t.link(m.Chat.ID, m.ID, name); err != nil {
-		return err
+	if err := t.link(m.Chat.ID, m.ID, record.ID, m.wordSum()); err != nil {
+		return after, err
 	}
-	header := ticket.Texts(t.cfg.Language).Direct.Addition.With(ticket.Values{"Ticket": name})
-	if quiet && m.words() == "" { // one more part of an album
+	header := ticket.Texts(t.cfg.Language).Direct.Addition.With(ticket.Values{"Ticket": record.ID})
+	if do.quiet && m.words() == "" { // one more part of an album
 		header = ""
 	}
-	if err := t.passOn(m, record, answered, header); err != nil || quiet {
-		return err
+	if err := t.passOn(m, record, answered, header); err != nil || do.quiet {
+		return after, err
 	}
-	return t.say(t.texts.Direct.Added.With(ticket.Values{"Ticket": name}))
+	return after, t.say(t.texts.Direct.Added.With(ticket.Values{"Ticket": record.ID}))
 }
 
+// mayAdd tells whether the person may add something to a ticket; if not, the person is told when.
 func (t *talk) mayAdd() (bool, error) {
-	limit := t.limit()
-	limit.Uses *= additionsPerTicket
-	ok, next, err := t.tx.Take(limitMore, t.person.ID, limit, t.now())
+	ok, next, err := t.tx.Take(limitMore, t.person.ID, moreLimit, t.now())
 	if err != nil || ok {
 		return ok, wrapped("count an addition", err)
 	}
@@ -132,15 +142,25 @@ func (t *talk) mayAdd() (bool, error) {
 }
 
 // passOn brings the staff a person's message, below a header, if any, and keeps it for the site. It answers what the person
-// answered, where that has another side in the staff's chat, or else the ticket's post.
+// answered, where that has another side in a chat of the staff's, or else the ticket's post.
 func (t *talk) passOn(m *message, record store.TicketRecord, answered store.Link, header string) error {
 	to := store.Outgoing{Ticket: record.ID, FromChatID: m.Chat.ID, FromMessageID: int64(m.ID)}
-	if answered.PeerMessageID != 0 && answered.PeerChatID == record.ChatID && t.effectiveChat(record.ChatID) == record.ChatID {
-		to.ChatID, to.ReplyTo = record.ChatID, answered.PeerMessageID
+	if answered.PeerMessageID != 0 && t.isStaffChat(answered.PeerChatID) {
+		to.ChatID, to.ReplyTo = answered.PeerChatID, answered.PeerMessageID
 	}
 	for _, part := range forwarded(m, header) {
-		to.Copy = part.copied
-		if err := send(t.tx, to, part.payload); err != nil {
+		out := to
+		if out.Copy = part.copied; part.copied {
+			words := part.payload
+			if words.Text == "" {
+				words = m.quoted()
+			}
+			var err error
+			if out.IfRefused, err = t.notCopied(to, words, header != ""); err != nil {
+				return err
+			}
+		}
+		if err := send(t.tx, out, part.payload); err != nil {
 			return fmt.Errorf("pass on a message: %w", err)
 		}
 	}
@@ -150,20 +170,23 @@ func (t *talk) passOn(m *message, record store.TicketRecord, answered store.Link
 }
 
 // directEdit handles a change of a message to the bot: where it belongs to a ticket, the staff sees what it says now.
+// Telegram tells of edits that changed nothing, too.
 func (h handlers) directEdit(tx store.Tx, m *message) error {
 	if m.words() == "" {
 		return nil
 	}
 	link, err := tx.MessageTicket(m.Chat.ID, int64(m.ID))
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return h.editedAnswer(tx, m)
+	case err != nil:
+		return fmt.Errorf("look up the ticket of a message: %w", err)
+	case link.Words == m.wordSum():
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("look up the ticket of a message: %w", err)
-	}
 	record, err := tx.Ticket(link.Ticket)
-	if errors.Is(err, store.ErrNotFound) || err == nil && record.Message == ticket.Clean(m.words()) {
-		return nil // forgotten; or an edit of something that is not text
+	if errors.Is(err, store.ErrNotFound) { // so old that it is forgotten
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("look up a ticket: %w", err)
@@ -175,9 +198,33 @@ func (h handlers) directEdit(tx store.Tx, m *message) error {
 	if ok, err := t.mayAdd(); err != nil || !ok {
 		return errors.Join(err, t.save(t.dialog))
 	}
+	said := link
+	said.Words, said.At = m.wordSum(), h.now()
+	if err := tx.LinkMessage(said); err != nil {
+		return fmt.Errorf("note what a message says now: %w", err)
+	}
 	header := ticket.Texts(h.cfg.Language).Direct.Edited.With(ticket.Values{"Ticket": record.ID})
 	return errors.Join(t.passOn(m, record, link, header),
-		t.say(t.texts.Direct.EditNoted.With(ticket.Values{"Ticket": link.Ticket})), t.save(t.dialog))
+		t.say(t.texts.Direct.EditNoted.With(ticket.Values{"Ticket": record.ID})), t.save(t.dialog))
+}
+
+// editedAnswer takes the edit of what did not do as an answer to the bot's question as another try.
+func (h handlers) editedAnswer(tx store.Tx, m *message) error {
+	person, err := tx.Person(m.Chat.ID)
+	if err != nil || !readDialog(person.Dialog).awaits(m.ID) {
+		return wrapped("look up a person", err)
+	}
+	t, err := h.meet(tx, m.From)
+	if err != nil || t == nil {
+		return err
+	}
+	in := t.written(m)
+	in.album = "" // it comes for itself
+	if isDirectCommand(in.command) {
+		return t.save(t.dialog)
+	}
+	after, move := t.dialog.next(in, t.rules())
+	return t.act(m, store.Link{}, after, move)
 }
 
 // list lists the person's tickets, the newest first.
@@ -207,14 +254,4 @@ func (t *talk) list() error {
 		lines = append(lines, "", texts.MoreTickets.Count(more))
 	}
 	return t.say(strings.Join(lines, "\n"))
-}
-
-// invite has a person's further messages, though they reply to nothing, go to a ticket for a day: the staff answered it.
-func (h handlers) invite(p *store.Person, ticketID string) error {
-	body, err := readDialog(p.Dialog).expects(ticketID, h.now().Add(afterReply)).encode()
-	if err != nil {
-		return errors.Join(errBadUpdate, err)
-	}
-	p.Dialog = body
-	return nil
 }

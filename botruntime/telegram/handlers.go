@@ -26,12 +26,19 @@ type handlers struct {
 	// members tells who is an administrator; for prepare.
 	members *members
 	now     func() time.Time
+	// stats counts tickets since a time; for prepare.
+	stats func(ctx context.Context, since time.Time) (store.TicketStats, error)
 }
 
 // facts are what prepare found out for a handler.
 type facts struct {
 	// admin is whether the one who acts is an administrator of the chat; adminUnknown is set where Telegram did not say.
 	admin, adminUnknown bool
+	// adminHidden is set too where Telegram never will, as things are.
+	adminHidden bool
+	// stats are what an administrator asked for, as far as statsErr is nil.
+	stats    store.TicketStats
+	statsErr error
 }
 
 // courtesy is done at once when an update has been handled, and tried once: nobody is helped by a late one, and by a
@@ -78,6 +85,8 @@ func (h handlers) handle(tx store.Tx, u *update, f facts) (courtesy, error) {
 		return h.message(tx, u.ChannelPost, f)
 	case u.EditedMessage != nil:
 		return h.edit(tx, u.EditedMessage, f)
+	case u.EditedChannelPost != nil:
+		return h.edit(tx, u.EditedChannelPost, f)
 	case u.MyChatMember != nil && u.MyChatMember.Chat.Type == models.ChatTypePrivate:
 		return courtesy{}, h.directMembership(tx, u.MyChatMember)
 	}
@@ -89,9 +98,9 @@ func (h handlers) callback(tx store.Tx, q *query, f facts) (courtesy, error) {
 	switch {
 	case q.Message == nil:
 		return says(q, h.textsFor(&q.From).UnknownButton), nil
-	case q.Message.Chat.ID == q.From.ID:
+	case q.Message.Chat.ID == q.From.ID && (!h.isFromStaff(q.From.ID) || strings.HasPrefix(q.Data, categoryPrefix)):
 		return h.directPress(tx, q)
-	case !h.isStaffChat(q.Message.Chat.ID):
+	case !h.isFromStaff(q.Message.Chat.ID):
 		return says(q, h.textsFor(&q.From).WrongChat), nil
 	case strings.HasPrefix(q.Data, ticket.CallbackPrefix):
 		return h.press(tx, q, f)
@@ -99,37 +108,42 @@ func (h handlers) callback(tx store.Tx, q *query, f facts) (courtesy, error) {
 	return h.adminCallback(tx, q, f)
 }
 
-// message handles a new message. Other bots are left alone: two that answer each other never end.
+// isOfNobody tells a message that no person wrote, nor an administrator in the chat's name. Other bots are left alone: two that
+// answer each other never end.
+func (m *message) isOfNobody() bool { return !m.inChatsName() && (m.From == nil || m.From.IsBot) }
+
+// message handles a new message.
 func (h handlers) message(tx store.Tx, m *message, f facts) (courtesy, error) {
 	switch {
-	case !m.inChatsName() && (m.From == nil || m.From.IsBot):
+	case m.isOfNobody():
 		return courtesy{}, nil
+	case h.isFromStaff(m.Chat.ID):
+		return h.staffMessage(tx, m, f)
 	case m.Chat.Type == models.ChatTypePrivate:
 		return courtesy{}, h.directMessage(tx, m)
-	case h.isStaffChat(m.Chat.ID):
-		return h.groupMessage(tx, m, f)
 	}
 	return courtesy{}, h.strangeGroup(tx, m)
 }
 
-func (h handlers) edit(tx store.Tx, m *message, f facts) (courtesy, error) {
+func (h handlers) edit(tx store.Tx, m *message, _ facts) (courtesy, error) {
 	switch {
-	case m.From == nil || m.From.IsBot:
+	case m.isOfNobody():
 		return courtesy{}, nil
+	case h.isFromStaff(m.Chat.ID):
+		return courtesy{}, h.staffEdit(tx, m)
 	case m.Chat.Type == models.ChatTypePrivate:
 		return courtesy{}, h.directEdit(tx, m)
-	case h.isStaffChat(m.Chat.ID):
-		return h.groupEdit(tx, m, f)
 	}
 	return courtesy{}, nil
 }
 
 // isStaffChat tells whether tickets are posted to a chat.
 func (h handlers) isStaffChat(id int64) bool {
-	return id == h.effectiveChat(h.cfg.ChatID) || slices.ContainsFunc(h.cfg.Routes, func(r Route) bool {
-		return r.ChatID != 0 && id == h.effectiveChat(r.ChatID)
-	})
+	return slices.ContainsFunc(h.cfg.Chats(), func(chat int64) bool { return id == h.effectiveChat(chat) })
 }
+
+// isFromStaff tells whether what comes from a chat comes from the staff: also from a group that became a supergroup, before it did.
+func (h handlers) isFromStaff(id int64) bool { return h.isStaffChat(h.effectiveChat(id)) }
 
 // textsFor is the catalog in a person's language: that of the chat where they speak neither Russian nor English.
 func (h handlers) textsFor(u *models.User) *ticket.Catalog {

@@ -156,7 +156,7 @@ func (w *world) open() {
 	w.t.Helper()
 	var err error
 	opts := w.base
-	opts.Route, opts.Topic = w.cfg.Route, w.cfg.TopicKey
+	opts.Route, opts.Chats, opts.Topic = w.cfg.Route, w.cfg.Chats(), w.cfg.TopicKey
 	w.store, err = store.Open(context.Background(), opts)
 	if err != nil {
 		w.t.Fatal(err)

@@ -3,14 +3,22 @@
 package telegram
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 )
 
-// identity is who Telegram says the bot is: unknown until it was asked.
+// identity is who Telegram says the bot is: until it was asked, no more than the token says.
 type identity struct {
 	mu sync.Mutex
 	me userInfo
+}
+
+// newIdentity begins with the number of a token, which is the bot's.
+func newIdentity(token string) *identity {
+	number, _, _ := strings.Cut(token, ":")
+	id, _ := strconv.ParseInt(number, 10, 64) // 0 of a token that Telegram cannot know
+	return &identity{me: userInfo{ID: id}}
 }
 
 func (i *identity) set(me userInfo) {

@@ -19,6 +19,10 @@ type payload struct {
 	HTML     bool                         `json:"html,omitempty"`
 	Entities []models.MessageEntity       `json:"entities,omitempty"`
 	Keyboard *models.InlineKeyboardMarkup `json:"keyboard,omitempty"`
+	// Caption is whether Text stands under an attachment, in an edit.
+	Caption bool `json:"caption,omitempty"`
+	// Language is that of whom it is for; the staff's unless given.
+	Language string `json:"lang,omitempty"`
 }
 
 func (p payload) encode() ([]byte, error) {

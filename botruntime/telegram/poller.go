@@ -22,7 +22,7 @@ const (
 
 // allowedUpdates are the kinds of updates that the bot does something with.
 var allowedUpdates = []string{models.AllowedUpdateMessage, models.AllowedUpdateEditedMessage, models.AllowedUpdateChannelPost,
-	models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember}
+	models.AllowedUpdateEditedChannelPost, models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember}
 
 // poller takes updates from Telegram into the store. The offset that confirms them goes out after they are durable.
 type poller struct {

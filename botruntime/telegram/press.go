@@ -5,6 +5,7 @@ package telegram
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
@@ -43,10 +44,13 @@ func (h handlers) press(tx store.Tx, q *query, _ facts) (courtesy, error) {
 	if !m.accessible() && !own {
 		return says(q, texts.UnknownButton), nil
 	}
-	if !own {
+	if !own && h.isStaffChat(m.Chat.ID) { // what is history stays as it is
 		if err := h.markPost(tx, q.Message, change); err != nil {
 			return courtesy{}, err
 		}
+	}
+	if known && !own && isOlder(m, t) { // the ticket has nothing to do with it
+		return courtesy{}, nil
 	}
 	// Of a ticket of the existing bot the store knows no more than that it has this status now.
 	t.ID = name
@@ -57,6 +61,15 @@ func (h handlers) press(tx store.Tx, q *query, _ facts) (courtesy, error) {
 		return courtesy{}, nil
 	}
 	return says(q, texts.Status+": "+texts.Statuses[status]), nil
+}
+
+// clockDifference is how far the bot's clock and Telegram's may be apart.
+const clockDifference = time.Minute
+
+// isOlder tells whether a post was there before the ticket that its buttons name: it is of another one, of the same name, from before
+// tickets were numbered anew.
+func isOlder(post *message, t store.TicketRecord) bool {
+	return time.Unix(post.Date, 0).Before(t.ReceivedAt.Add(-clockDifference))
 }
 
 // markPost writes a status into a post that the store knows nothing of, because the existing bot posted it, or because it
@@ -83,10 +96,10 @@ func (h handlers) giveStatus(tx store.Tx, t store.TicketRecord, c ticket.Change,
 	return h.redraw(tx, t)
 }
 
-// redraw has a ticket's post show what the store knows. A group that became a supergroup took no messages with it, so a
-// post from before stays as it is.
+// redraw has a ticket's post show what the store knows. One in a chat that is not the staff's any more stays as it is; a group
+// that became a supergroup took no messages with it either.
 func (h handlers) redraw(tx store.Tx, t store.TicketRecord) error {
-	if t.MessageID == 0 || h.effectiveChat(t.ChatID) != t.ChatID {
+	if t.MessageID == 0 || !h.isStaffChat(t.ChatID) {
 		return nil
 	}
 	show := h.cfg.show()

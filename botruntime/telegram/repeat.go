@@ -14,16 +14,20 @@ import (
 // repeatRoom is what a message had better leave free for the line that says it may be a repeat, in UTF-16 units.
 const repeatRoom = 128
 
-// repeated is a message below a line that says it may have come already. The end of a text that is too long for both
-// goes.
-func (p payload) repeated(texts *ticket.Catalog) payload {
-	line := "⚠️ " + texts.MaybeRepeatMessage + "\n\n"
+// repeated is a message of at most so many UTF-16 units below a line that says it may have come already. HTML has to leave
+// room for the line.
+func (p payload) repeated(texts *ticket.Catalog, limit int) payload {
+	return p.below("⚠️ "+texts.MaybeRepeatMessage+"\n\n", limit)
+}
+
+// below is a message below a line, of at most so many UTF-16 units; the end goes of what is too long.
+func (p payload) below(line string, limit int) payload {
 	if p.HTML {
 		p.Text = html.EscapeString(line) + p.Text
 		return p
 	}
 	shift := ticket.Units(line)
-	most := ticket.MaxUnits - shift
+	most := limit - shift
 	if units := utf16.Encode([]rune(p.Text)); len(units) > most {
 		end := most - 1 // for the ellipsis
 		if utf16.IsSurrogate(rune(units[end-1])) && utf16.IsSurrogate(rune(units[end])) && units[end] >= 0xDC00 {

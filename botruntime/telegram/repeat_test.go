@@ -35,7 +35,7 @@ func TestAMessageSaysThatItMayBeARepeat(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			got := tc.in.repeated(texts)
+			got := tc.in.repeated(texts, ticket.MaxUnits)
 			if tc.want.Entities == nil && got.Entities != nil {
 				tc.want.Entities = got.Entities[:0]
 			}

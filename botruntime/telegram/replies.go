@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-telegram/bot/models"
+
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
@@ -138,7 +140,7 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 	pieces := forwarded(m, header)
 	for i, p := range pieces {
 		out := to
-		out.Copy = p.copied
+		out.Copy, p.payload.Language = p.copied, author.Language
 		if i == len(pieces)-1 {
 			if out.IfRefused, err = h.undelivered(m, t.Ticket, first); err != nil {
 				return courtesy{}, err
@@ -148,23 +150,33 @@ func (h handlers) deliverReply(tx store.Tx, m *message, t store.TicketRecord, au
 			return courtesy{}, err
 		}
 	}
-	if err := h.invite(&author, t.ID); err != nil {
+	if err := h.invite(tx, &author, t); err != nil {
 		return courtesy{}, err
 	}
 	if err := tx.SavePerson(author); err != nil {
 		return courtesy{}, fmt.Errorf("have the author's answer go under the ticket: %w", err)
 	}
 	if t.Status != ticket.StatusClosed {
-		change := ticket.Change{Status: ticket.StatusReplied, Actor: m.actor(), At: h.now()}
-		if err := h.giveStatus(tx, t, change, m.actorID()); err != nil {
+		if err := h.markReplied(tx, m, t); err != nil {
 			return courtesy{}, err
 		}
 	}
 	return reacts(m, "👌"), nil
 }
 
+// markReplied has a ticket's post show that it was answered, and so that of two posts to which the staff replied.
+func (h handlers) markReplied(tx store.Tx, m *message, t store.TicketRecord) error {
+	change := ticket.Change{Status: ticket.StatusReplied, Actor: m.actor(), At: h.now()}
+	if r := m.ReplyTo; r != nil && int64(r.ID) != t.MessageID && h.nameOnButtons(r) == t.ID {
+		if err := h.markPost(tx, &message{ID: r.ID, Chat: m.Chat, Text: r.Text, Entities: r.Entities, Keyboard: r.Keyboard}, change); err != nil {
+			return err
+		}
+	}
+	return h.giveStatus(tx, t, change, m.actorID())
+}
+
 // undelivered is what is said under a reply that Telegram will not bring to its author; once an album.
-func (h handlers) undelivered(m *message, t ticket.Ticket, first bool) (*store.Outgoing, error) {
+func (h handlers) undelivered(m *message, t ticket.Ticket, first bool) ([]store.Outgoing, error) {
 	if !first {
 		return nil, nil
 	}
@@ -172,7 +184,7 @@ func (h handlers) undelivered(m *message, t ticket.Ticket, first bool) (*store.O
 	if err != nil {
 		return nil, errors.Join(errBadUpdate, err)
 	}
-	return &store.Outgoing{ChatID: m.Chat.ID, Payload: body, Ticket: t.ID, ReplyTo: int64(m.ID)}, nil
+	return []store.Outgoing{{ChatID: m.Chat.ID, Payload: body, Ticket: t.ID, ReplyTo: int64(m.ID)}}, nil
 }
 
 // tellUnreachable says that a reply went nowhere: of a blocked bot with every reply, for the one who wrote it must know;
@@ -203,28 +215,50 @@ func unanswered(texts *ticket.Catalog, why ticket.Format, t ticket.Ticket) strin
 	return about(why, t.ID) + " " + texts.Staff.AnswerOnSite
 }
 
-// groupEdit brings an author the new words of a reply, by an edit of what was sent. Of an attachment the words stay as they
-// were: Telegram tells of edits that changed nothing too, and a person is not to be sent anything twice.
-func (h handlers) groupEdit(tx store.Tx, m *message, _ facts) (courtesy, error) {
-	if m.Text == "" || strings.HasPrefix(m.Text, noteMark) {
-		return courtesy{}, nil
-	}
+// staffEdit handles a change of what the staff wrote. The only member of a private chat may change feedback as well.
+func (h handlers) staffEdit(tx store.Tx, m *message) error {
+	private := m.Chat.Type == models.ChatTypePrivate
 	link, err := tx.MessageTicket(m.Chat.ID, int64(m.ID))
-	if errors.Is(err, store.ErrNotFound) || err == nil && (link.PeerChatID <= 0 || link.PeerMessageID == 0) {
-		return courtesy{}, nil
+	switch {
+	case errors.Is(err, store.ErrNotFound) && private:
+		return h.directEdit(tx, m)
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up the ticket of a reply: %w", err)
 	}
-	if err != nil {
-		return courtesy{}, fmt.Errorf("look up the ticket of a reply: %w", err)
+	if private {
+		t, err := tx.Ticket(link.Ticket)
+		switch {
+		case err == nil && t.TelegramID == m.Chat.ID:
+			return h.directEdit(tx, m)
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return fmt.Errorf("look up the ticket of a reply: %w", err)
+		}
+	}
+	return h.editReply(tx, m, link)
+}
+
+// editReply brings an author the new words of a reply, also those under an attachment, by an edit of what was sent, or will be.
+func (h handlers) editReply(tx store.Tx, m *message, link store.Link) error {
+	if m.kind() == kindNone || strings.HasPrefix(m.words(), noteMark) || link.PeerChatID <= 0 {
+		return nil
 	}
 	author, err := tx.Person(link.PeerChatID)
 	if err != nil {
-		return courtesy{}, fmt.Errorf("look up a ticket's author: %w", err)
+		return fmt.Errorf("look up a ticket's author: %w", err)
 	}
 	pieces := forwarded(m, about(ticket.Texts(h.languageOf(author.Language)).Staff.Reply, link.Ticket))
-	if len(pieces) != 1 { // it has become too long for one message
-		return courtesy{}, nil
+	if len(pieces) != 1 { // it has become too long for one message, or can have no words
+		return nil
 	}
-	return courtesy{}, edit(tx, link.PeerChatID, link.PeerMessageID, pieces[0].payload)
+	pieces[0].payload.Caption = pieces[0].copied
+	body, err := pieces[0].payload.encode()
+	if err != nil {
+		return errors.Join(errBadUpdate, err)
+	}
+	return tx.Edit(store.Edit{ChatID: link.PeerChatID, MessageID: link.PeerMessageID, FromChatID: link.ChatID, FromMessageID: link.MessageID,
+		Payload: body})
 }
 
 // texts are those of the staff's chats.

@@ -169,19 +169,19 @@ func TestCopies(t *testing.T) {
 			store.Outgoing{ChatID: group, Copy: true, FromChatID: support.ID, FromMessageID: int64(photo), Payload: text("said otherwise")},
 			store.Outgoing{ChatID: group, Copy: true, FromChatID: support.ID, FromMessageID: 999},
 			store.Outgoing{ChatID: group, Copy: true, FromChatID: 4242, FromMessageID: 1},
-			store.Outgoing{ChatID: group, ReplyTo: 999, Payload: text("the last")},
+			store.Outgoing{ChatID: group, ReplyTo: 999, Payload: text("the last")}, // which is the bot's own: it goes before what people send
 		)
 		settle(10 * time.Second)
 		var got []string
 		for _, m := range w.Messages(group)[1:] {
 			got = append(got, fmt.Sprintf("%s media=%v reply=%v", m.Text, m.Media != nil, m.ReplyTo == post))
 		}
-		want := []string{"see media=true reply=true", "said otherwise media=true reply=false", "the last media=false reply=false"}
+		want := []string{"the last media=false reply=false", "see media=true reply=true", "said otherwise media=true reply=false"}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q\n%s", got, want, w.logs)
 		}
 		w.follows(func(tx store.Tx) error {
-			link, err := tx.MessageTicket(group, int64(w.Messages(group)[1].ID))
+			link, err := tx.MessageTicket(group, int64(w.Messages(group)[2].ID))
 			if err != nil || link.Ticket != "ticket_site_1" || link.PeerChatID != support.ID || link.PeerMessageID != int64(photo) {
 				t.Errorf("the copy is linked to %+v, %v", link, err)
 			}
@@ -201,7 +201,7 @@ func TestPeopleWhoDoNotWantTheBot(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := len(w.Messages(visitor.ID))
-		w.sends(store.Outgoing{ChatID: visitor.ID, Payload: text("lost"), IfRefused: &store.Outgoing{ChatID: group, Payload: text("it was not delivered")}},
+		w.sends(store.Outgoing{ChatID: visitor.ID, Payload: text("lost"), IfRefused: []store.Outgoing{{ChatID: group, Payload: text("it was not delivered")}}},
 			store.Outgoing{ChatID: support.ID, Payload: text("never met")})
 		settle(5 * time.Second)
 		if n := len(w.Messages(visitor.ID)); n != before {
@@ -212,6 +212,19 @@ func TestPeopleWhoDoNotWantTheBot(t *testing.T) {
 		}
 		w.follows(func(tx store.Tx) error {
 			if p, err := tx.Person(visitor.ID); err != nil || !p.Blocked {
+				t.Errorf("the person is %+v, %v", p, err)
+			}
+			return nil
+		})
+		// A copy of what is gone says nothing of the person whom it was for.
+		emma := sim.User{ID: 3001, FirstName: "Emma", LanguageCode: "en"}
+		if _, err := w.Say(emma.ID, "/start", emma); err != nil {
+			t.Fatal(err)
+		}
+		w.sends(store.Outgoing{ChatID: emma.ID, Copy: true, FromChatID: -1004444444444, FromMessageID: 1})
+		settle(5 * time.Second)
+		w.follows(func(tx store.Tx) error {
+			if p, err := tx.Person(emma.ID); err != nil || p.SeenAt.IsZero() || p.Blocked {
 				t.Errorf("the person is %+v, %v", p, err)
 			}
 			return nil
@@ -232,6 +245,59 @@ func TestAMessageThatMayBeARepeatSaysSo(t *testing.T) {
 		settle(time.Second)
 		if got := w.Messages(group); len(got) != 1 || !strings.Contains(got[0].Text, "once") || got[0].Text == "once" {
 			t.Errorf("messages: %v", got)
+		}
+	})
+}
+
+// The line is in the language of whom the message is for, and copies that have words of the bot's carry it too.
+func TestRepeatsInTheReadersLanguage(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.start()
+		settle(time.Second)
+		photo, err := w.Write(sim.Incoming{ChatID: support.ID, By: support, Text: "see", Media: &sim.Media{Kind: sim.Photo}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(5 * time.Second)
+		twice := func(method string, chatID int64) sim.Fault {
+			return sim.Fault{Kind: sim.FaultResetAfter, Methods: []string{method}, ChatID: chatID, Times: 1}
+		}
+		english := sim.User{ID: 3001, FirstName: "Emma", LanguageCode: "en"}
+		if err := w.SetFaults(twice("sendMessage", english.ID), twice("copyMessage", group)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Say(english.ID, "/help", english); err != nil {
+			t.Fatal(err)
+		}
+		w.sends(store.Outgoing{ChatID: group, Copy: true, FromChatID: support.ID, FromMessageID: int64(photo), Payload: text("a photo")})
+		settle(10 * time.Second)
+		for chat, line := range map[int64]string{english.ID: "⚠️ This may be a repeat", group: "⚠️ Возможно, повтор"} {
+			m := w.Messages(chat)
+			if n := len(m); n < 2 || strings.HasPrefix(m[n-2].Text, line) || !strings.HasPrefix(m[n-1].Text, line) || !strings.HasSuffix(m[n-1].Text, m[n-2].Text) {
+				t.Errorf("chat %d has %v\n%s", chat, m, w.logs)
+			}
+		}
+	})
+}
+
+// However much people add to theirs, a ticket is posted in its turn.
+func TestAdditionsDoNotStarveTickets(t *testing.T) {
+	inBubble(t, sim.Limits{}, func(t *testing.T, w *world) {
+		w.cfg.Limits.PerChat = Limit{20, time.Minute}
+		w.start()
+		w.admit("the first")
+		settle(time.Second)
+		adds := func() {
+			for i := range 60 {
+				w.sends(store.Outgoing{Ticket: "ticket_site_1", FromChatID: visitor.ID, FromMessageID: int64(i + 1), Payload: text("more")})
+			}
+		}
+		adds()
+		w.admit("the second")
+		adds()
+		settle(4 * time.Minute)
+		if len(w.results()) != 2 {
+			t.Error("a ticket waits behind additions that came later")
 		}
 	})
 }

@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/go-telegram/bot/models"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
@@ -17,36 +20,51 @@ import (
 // one who pressed sees a clock until then.
 func (h handlers) early(u *update) courtesy {
 	q := u.CallbackQuery
-	if q == nil || q.Message == nil || !h.isStaffChat(q.Message.Chat.ID) || !strings.HasPrefix(q.Data, ticket.CallbackPrefix) {
+	if q == nil || q.Message == nil || !h.isFromStaff(q.Message.Chat.ID) || !strings.HasPrefix(q.Data, ticket.CallbackPrefix) {
 		return courtesy{}
 	}
 	c, _ := h.toast(q)
 	return c
 }
 
-// prepare asks Telegram what the handlers must know of an update: they themselves may call nobody. It is asked only who
-// is an administrator, and only of those who do what takes one.
+// prepare asks for what the handlers must know of an update: they themselves may call nobody. Telegram is asked only who is an
+// administrator, and only of those who do what takes one.
 func (h handlers) prepare(ctx context.Context, u *update) facts {
-	var chatID, userID int64
-	switch q, m := u.CallbackQuery, cmp.Or(u.Message, u.ChannelPost); {
+	q, m := u.CallbackQuery, cmp.Or(u.Message, u.ChannelPost)
+	switch {
 	case q != nil && q.Message != nil && !strings.HasPrefix(q.Data, ticket.CallbackPrefix):
-		chatID, userID = q.Message.Chat.ID, q.From.ID
-	case m != nil && h.staffCommandOf(m) != nil:
-		if m.inChatsName() {
-			return facts{admin: true}
-		}
-		if chatID = m.Chat.ID; m.From != nil {
-			userID = m.From.ID
-		}
-	}
-	if userID == 0 || !h.isStaffChat(chatID) {
+		return h.standingOf(ctx, q.Message.Chat.ID, q.From.ID)
+	case m == nil || h.staffCommandOf(m) == nil:
 		return facts{}
+	case m.inChatsName():
+		return h.count(ctx, m, facts{admin: true})
+	case m.From == nil:
+		return facts{}
+	}
+	return h.count(ctx, m, h.standingOf(ctx, m.Chat.ID, m.From.ID))
+}
+
+// count adds the statistics that an administrator asks for with a message.
+func (h handlers) count(ctx context.Context, m *message, f facts) facts {
+	if name, _ := command(m.Text); f.admin && name == "/stats" {
+		f.stats, f.statsErr = h.stats(ctx, h.now().Add(-time.Duration(daysAsked(arguments(m)))*day))
+	}
+	return f
+}
+
+// standingOf tells whether somebody is an administrator of a chat of the staff's.
+func (h handlers) standingOf(ctx context.Context, chatID, userID int64) facts {
+	if chatID = h.effectiveChat(chatID); !h.isStaffChat(chatID) {
+		return facts{}
+	}
+	if chatID == userID { // a private chat has nobody else
+		return facts{admin: true}
 	}
 	admin, err := h.members.administrator(ctx, chatID, userID)
 	if err != nil {
 		h.cfg.Logger.Warn("cannot ask who is an administrator", "why", judge(err, chatID).message)
 	}
-	return facts{admin: admin, adminUnknown: err != nil}
+	return facts{admin: admin, adminUnknown: err != nil, adminHidden: isHidden(err)}
 }
 
 // inChatsName tells a message that an anonymous administrator wrote.
@@ -74,36 +92,49 @@ func (m *message) actorID() int64 {
 // noteMark begins what the staff writes for itself, under a ticket or in its topic.
 const noteMark = "//"
 
-// groupMessage handles what a person, or an administrator in the chat's name, wrote in a chat of the staff's: a command,
-// or a reply to a ticket. Everything else is theirs.
-func (h handlers) groupMessage(tx store.Tx, m *message, f facts) (courtesy, error) {
+// staffMessage handles what a person, or an administrator in the chat's name, wrote in a chat of the staff's: a command,
+// or a reply to a ticket. Everything else is theirs, but for what the only member of a private chat writes to the bot.
+func (h handlers) staffMessage(tx store.Tx, m *message, f facts) (courtesy, error) {
+	private := m.Chat.Type == models.ChatTypePrivate
 	if name, addressee := command(m.Text); name != "" {
 		run := h.staffCommandOf(m)
 		switch {
 		case run != nil:
 			return courtesy{}, h.runCommand(tx, m, f, run)
+		case private && m.ReplyTo == nil:
+			return courtesy{}, h.directMessage(tx, m)
 		case addressee != "" || m.ReplyTo == nil: // a reply may begin with the word of a command: "/spawn takes you home"
 			return courtesy{}, h.strangeGroup(tx, m)
 		}
 	}
+	c, found, err := h.ticketMessage(tx, m)
+	if err == nil && !found && private {
+		return courtesy{}, h.directMessage(tx, m)
+	}
+	return c, err
+}
+
+// ticketMessage handles what the staff wrote about a ticket, to its author or for itself; found is false where it is about none.
+func (h handlers) ticketMessage(tx store.Tx, m *message) (c courtesy, found bool, err error) {
 	if m.AutomaticForward || m.kind() == kindNone && m.unsupported == (unsupported{}) {
-		return courtesy{}, nil
+		return courtesy{}, false, nil
 	}
 	if note, err := h.isNote(tx, m); err != nil || note {
-		return courtesy{}, err
+		return courtesy{}, true, err
 	}
 	link, err := h.target(tx, m)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return courtesy{}, nil
+		return courtesy{}, false, nil
 	case err != nil:
-		return courtesy{}, err
+		return courtesy{}, false, err
 	}
 	if m.kind() == kindNone {
-		return courtesy{}, send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: link.Ticket, ReplyTo: int64(m.ID)},
+		return courtesy{}, true, send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: link.Ticket, ReplyTo: int64(m.ID)},
 			payload{Text: h.texts().Staff.Unsupported})
 	}
-	return h.staffReply(tx, m, link)
+	c, err = h.staffReply(tx, m, link)
+	return c, true, err
 }
 
 // isNote tells what the staff writes for itself. Of an album, one part has the words.
@@ -121,8 +152,8 @@ func (h handlers) isNote(tx store.Tx, m *message) (bool, error) {
 	return !free, wrapped("look up whether an album is a note", err)
 }
 
-// target is the ticket that a message is about: of the message that it answers, or whose own topic it was written in.
-// store.ErrNotFound where there is none.
+// target is the ticket that a message is about: of the message that it answers, or whose own topic it was written in. What is
+// forwarded into a topic is for the staff, and may be what another author wrote. store.ErrNotFound where there is none.
 func (h handlers) target(tx store.Tx, m *message) (store.Link, error) {
 	// In a topic, what answers nothing answers the message that the topic began with.
 	if r := m.ReplyTo; r != nil && r.TopicCreated == nil {
@@ -132,10 +163,13 @@ func (h handlers) target(tx store.Tx, m *message) (store.Link, error) {
 		}
 		if name := h.nameOnButtons(r); name != "" {
 			t, err := tx.Ticket(name)
+			if err == nil && isOlder(r, t) {
+				return store.Link{}, store.ErrNotFound
+			}
 			return store.Link{Ticket: t.ID}, wrapped("look up the ticket of a reply", err)
 		}
 	}
-	if m.ThreadID == 0 {
+	if m.ThreadID == 0 || m.ForwardOrigin != nil {
 		return store.Link{}, store.ErrNotFound
 	}
 	name, err := tx.TopicTicket(m.Chat.ID, int64(m.ThreadID))

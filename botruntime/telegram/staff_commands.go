@@ -5,6 +5,7 @@ package telegram
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,14 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
 
-// staffCommand does what a command asks for and returns the answer; args is what stands behind the command.
-type staffCommand func(h handlers, tx store.Tx, m *message, args string) (reply, error)
+// staffCommand does what a command asks for and returns the answer.
+type staffCommand func(h handlers, tx store.Tx, m *message, o order) (reply, error)
+
+// order is a command's: args is what stands behind it.
+type order struct {
+	args string
+	facts
+}
 
 // reply is the answer to a command. name is the ticket that it is about, if any: who replies to it writes to its author.
 type reply struct {
@@ -48,7 +55,7 @@ func staffCommands(name string) staffCommand {
 // staffCommandOf is the command that a message in a staff's chat gives to this bot; nil for none.
 func (h handlers) staffCommandOf(m *message) staffCommand {
 	name, addressee := command(m.Text)
-	if addressee != "" && !h.identity.isNamed(addressee) || !h.isStaffChat(m.Chat.ID) {
+	if addressee != "" && !h.identity.isNamed(addressee) || !h.isFromStaff(m.Chat.ID) {
 		return nil
 	}
 	return staffCommands(name)
@@ -59,12 +66,17 @@ func (h handlers) runCommand(tx store.Tx, m *message, f facts, run staffCommand)
 	if !f.admin {
 		return h.refuseCommand(tx, m, f)
 	}
-	_, args, _ := strings.Cut(strings.Join(strings.Fields(m.Text), " "), " ")
-	answer, err := run(h, tx, m, args)
+	answer, err := run(h, tx, m, order{arguments(m), f})
 	if err != nil {
 		return err
 	}
 	return send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: answer.name, ReplyTo: int64(m.ID)}, answer.payload)
+}
+
+// arguments are what stands behind a command.
+func arguments(m *message) string {
+	_, args, _ := strings.Cut(strings.Join(strings.Fields(m.Text), " "), " ")
+	return args
 }
 
 // limitRefused is the kind of the limit on refusals: they go before tickets, which nobody is to hold up with commands.
@@ -77,83 +89,104 @@ func (h handlers) refuseCommand(tx store.Tx, m *message, f facts) error {
 	if ok, _, err := tx.Take(limitRefused, m.actorID(), refusedLimit, h.now()); err != nil || !ok {
 		return wrapped("count a refusal", err)
 	}
-	text := h.texts().Staff.AdminOnly
-	if f.adminUnknown {
-		text = h.texts().Staff.AdminUnknown
-	}
-	return send(tx, store.Outgoing{ChatID: m.Chat.ID, ReplyTo: int64(m.ID)}, payload{Text: text})
+	return send(tx, store.Outgoing{ChatID: m.Chat.ID, ReplyTo: int64(m.ID)}, payload{Text: f.refusal(h.texts())})
 }
 
-// lookup is the ticket that a command is about: named, or of the message that the command answers, or of the topic that it
-// was written in. Where there is none, or not one alone, excuse says so.
+// refusal says why one who acts may not do what is for administrators.
+func (f facts) refusal(texts *ticket.Catalog) string {
+	switch {
+	case f.adminHidden:
+		return texts.Staff.AdminHidden
+	case f.adminUnknown:
+		return texts.Staff.AdminUnknown
+	}
+	return texts.Staff.AdminOnly
+}
+
+// lookup is the ticket that a command is about: that its first word names, or else of the message that the command answers, or of
+// the topic that it was written in. Where there is none, or not one alone, excuse says so.
 func (h handlers) lookup(tx store.Tx, m *message, args string) (t store.TicketRecord, excuse string, err error) {
 	texts := h.texts()
 	names := ticketNames(args)
-	if args == "" {
+	if names == nil {
 		link, err := h.target(tx, m)
-		if errors.Is(err, store.ErrNotFound) {
+		switch {
+		case errors.Is(err, store.ErrNotFound) && args == "":
 			return t, texts.Staff.WhichTicket, nil
-		}
-		if err != nil {
+		case errors.Is(err, store.ErrNotFound):
+			return t, texts.Staff.NoSuchTicket, nil
+		case err != nil:
 			return t, "", err
 		}
 		names = []string{link.Ticket}
 	}
-	var found []store.TicketRecord
+	found, err := h.shown(tx, m, names)
+	switch {
+	case err != nil:
+		return t, "", err
+	case len(found) == 0:
+		return t, texts.Staff.NoSuchTicket, nil
+	case len(found) == 1:
+		return found[0], "", nil
+	}
+	return t, texts.Staff.WhichOfTwo.With(ticket.Values{"First": found[0].ID, "Second": found[1].ID}), nil
+}
+
+// shown are those of some tickets that there are, and that the chat of a message may see.
+func (h handlers) shown(tx store.Tx, m *message, names []string) (found []store.TicketRecord, err error) {
 	for _, name := range names {
 		t, err := tx.Ticket(name)
 		switch {
 		case err == nil && h.isShownIn(t, m.Chat.ID):
 			found = append(found, t)
 		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return t, "", fmt.Errorf("look up a ticket: %w", err)
+			return nil, fmt.Errorf("look up a ticket: %w", err)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return t, texts.Staff.NoSuchTicket, nil
-	case 1:
-		return found[0], "", nil
-	}
-	return t, texts.Staff.WhichOfTwo.With(ticket.Values{"First": found[0].ID, "Second": found[1].ID}), nil
+	return found, nil
 }
 
 // isShownIn tells whether a chat may see a ticket: the one that its post belongs to, and the chat of the spec.
 func (h handlers) isShownIn(t store.TicketRecord, chatID int64) bool {
+	chatID = h.effectiveChat(chatID)
 	return chatID == h.effectiveChat(h.cfg.ChatID) || h.effectiveChat(t.ChatID) == chatID
 }
 
-// ticketNames are the names that somebody who writes this may mean: all of ticket_site_5, site_5 and 5.
-func ticketNames(s string) []string {
-	s = strings.ToLower(strings.TrimLeft(s, "#№"))
-	if len(s) > 64 {
+// nameForm is how the number of a ticket is written: all of ticket_site_5, site_5, 5 and #5.
+var nameForm = regexp.MustCompile(`^[#№]?(?:(?:ticket_)?(site|tg)_)?([0-9]{1,19})$`)
+
+// ticketNames are the names that somebody may mean whose words begin so; nil where they name none, but say why, perhaps.
+func ticketNames(args string) []string {
+	word, _, _ := strings.Cut(args, " ")
+	p := nameForm.FindStringSubmatch(strings.ToLower(word))
+	switch {
+	case p == nil:
 		return nil
+	case p[1] != "":
+		return []string{"ticket_" + p[1] + "_" + p[2]}
 	}
-	if _, err := strconv.ParseUint(s, 10, 63); err == nil {
-		return []string{"ticket_site_" + s, "ticket_tg_" + s}
-	}
-	return []string{"ticket_" + strings.TrimPrefix(s, "ticket_")}
+	return []string{"ticket_site_" + p[2], "ticket_tg_" + p[2]}
 }
 
-func (h handlers) openCommand(tx store.Tx, m *message, args string) (reply, error) {
-	page, err := strconv.Atoi(args)
+func (h handlers) openCommand(tx store.Tx, m *message, o order) (reply, error) {
+	page, err := strconv.Atoi(o.args)
 	if err != nil {
 		page = 1
 	}
-	p, err := h.openPage(tx, m.Chat.ID, page)
+	p, err := h.openPage(tx, h.effectiveChat(m.Chat.ID), page)
 	return reply{payload: p}, err
 }
 
-func (h handlers) ticketCommand(tx store.Tx, m *message, args string) (reply, error) {
-	t, excuse, err := h.lookup(tx, m, args)
+func (h handlers) ticketCommand(tx store.Tx, m *message, o order) (reply, error) {
+	t, excuse, err := h.lookup(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
 	return reply{payload: h.card(t), name: t.ID}, nil
 }
 
-func (h handlers) closeCommand(tx store.Tx, m *message, args string) (reply, error) {
-	t, excuse, err := h.lookup(tx, m, args)
+func (h handlers) closeCommand(tx store.Tx, m *message, o order) (reply, error) {
+	t, excuse, err := h.lookup(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
@@ -167,8 +200,8 @@ func (h handlers) closeCommand(tx store.Tx, m *message, args string) (reply, err
 	return reply{payload{Text: about(h.texts().Staff.Closed, t.ID)}, t.ID}, nil
 }
 
-func (h handlers) banCommand(tx store.Tx, m *message, args string) (reply, error) {
-	person, excuse, err := h.personMeant(tx, m, args)
+func (h handlers) banCommand(tx store.Tx, m *message, o order) (reply, error) {
+	person, excuse, err := h.personMeant(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
@@ -180,8 +213,8 @@ func (h handlers) banCommand(tx store.Tx, m *message, args string) (reply, error
 	return plain(h.texts().Staff.Banned.With(ticket.Values{"ID": id})), wrapped("ban a person", tx.SavePerson(person))
 }
 
-func (h handlers) unbanCommand(tx store.Tx, m *message, args string) (reply, error) {
-	person, excuse, err := h.personMeant(tx, m, args)
+func (h handlers) unbanCommand(tx store.Tx, m *message, o order) (reply, error) {
+	person, excuse, err := h.personMeant(tx, m, o.args)
 	if err != nil || excuse != "" {
 		return plain(excuse), err
 	}
@@ -193,10 +226,26 @@ func (h handlers) unbanCommand(tx store.Tx, m *message, args string) (reply, err
 	return plain(h.texts().Staff.Unbanned.With(ticket.Values{"ID": id})), wrapped("lift a ban", tx.SavePerson(person))
 }
 
-// personMeant is who a command is about: by a Telegram id, or the author of a ticket, as lookup finds it.
+// idForm is how a Telegram id is written. Without its mark, and so short as nobody's id has been for years, it is a ticket's number.
+var idForm = regexp.MustCompile(`^(?:id[0-9]{1,18}|[1-9][0-9]{5,17})$`)
+
+// personMeant is who a command is about: by a Telegram id, or the author of a ticket, as lookup finds it. A number that is both
+// is asked about.
 func (h handlers) personMeant(tx store.Tx, m *message, args string) (person store.Person, excuse string, err error) {
-	id, parseErr := strconv.ParseInt(strings.TrimPrefix(strings.ToUpper(args), "ID"), 10, 64)
-	if parseErr != nil {
+	word, _, _ := strings.Cut(strings.ToLower(args), " ")
+	var id int64
+	if idForm.MatchString(word) {
+		if id, err = strconv.ParseInt(strings.TrimPrefix(word, "id"), 10, 64); err != nil {
+			return person, "", fmt.Errorf("read a Telegram id: %w", err)
+		}
+		found, err := h.shown(tx, m, ticketNames(word))
+		switch {
+		case err != nil:
+			return person, "", err
+		case len(found) > 0:
+			return person, h.texts().Staff.TicketOrPerson.With(ticket.Values{"Ticket": found[0].ID, "ID": id}), nil
+		}
+	} else {
 		t, excuse, err := h.lookup(tx, m, args)
 		if err != nil || excuse != "" {
 			return person, excuse, err
@@ -218,24 +267,24 @@ const (
 	day           = 24 * time.Hour
 )
 
-func (h handlers) statsCommand(tx store.Tx, _ *message, args string) (reply, error) {
+// daysAsked is how many days /stats is asked about.
+func daysAsked(args string) int {
 	days, err := strconv.Atoi(args)
 	if err != nil || days <= 0 {
 		days = statsDays
 	}
-	days = min(days, mostStatsDays)
-	stats, err := tx.TicketStats(h.now().Add(-time.Duration(days) * day))
-	if err != nil {
-		return reply{}, fmt.Errorf("count tickets: %w", err)
-	}
-	_, open, err := tx.Tickets(store.TicketQuery{Open: true, Limit: 1})
-	if err != nil {
-		return reply{}, fmt.Errorf("count open tickets: %w", err)
-	}
-	return reply{payload: statistics(h.texts(), stats, days, open)}, nil
+	return min(days, mostStatsDays)
 }
 
-func (h handlers) helpCommand(store.Tx, *message, string) (reply, error) {
+// statsCommand answers with what prepare counted: a transaction would hold up everybody meanwhile.
+func (h handlers) statsCommand(_ store.Tx, _ *message, o order) (reply, error) {
+	if o.statsErr != nil {
+		return reply{}, o.statsErr
+	}
+	return reply{payload: statistics(h.texts(), o.stats, daysAsked(o.args))}, nil
+}
+
+func (h handlers) helpCommand(store.Tx, *message, order) (reply, error) {
 	return plain(h.texts().Staff.Help), nil
 }
 
@@ -252,10 +301,7 @@ func (h handlers) adminCallback(tx store.Tx, q *query, f facts) (courtesy, error
 		return says(q, texts.UnknownButton), nil
 	}
 	if !f.admin {
-		if f.adminUnknown {
-			return says(q, texts.Staff.AdminUnknown), nil
-		}
-		return says(q, texts.Staff.AdminOnly), nil
+		return says(q, f.refusal(texts)), nil
 	}
 	if page, ok := strings.CutPrefix(q.Data, openPrefix); ok {
 		return h.turnPage(tx, q, page)
@@ -271,7 +317,7 @@ func (h handlers) turnPage(tx store.Tx, q *query, page string) (courtesy, error)
 	if err != nil {
 		return says(q, h.textsFor(&q.From).UnknownButton), nil
 	}
-	p, err := h.openPage(tx, q.Message.Chat.ID, number)
+	p, err := h.openPage(tx, h.effectiveChat(q.Message.Chat.ID), number)
 	if err != nil {
 		return courtesy{}, err
 	}

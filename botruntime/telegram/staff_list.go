@@ -167,7 +167,7 @@ func postAddress(t store.TicketRecord) string {
 }
 
 // statistics are the numbers of some days.
-func statistics(texts *ticket.Catalog, s store.TicketStats, days, open int) payload {
+func statistics(texts *ticket.Catalog, s store.TicketStats, days int) payload {
 	c := new(composer).bold(texts.Staff.Stats.Count(days))
 	total := 0
 	for _, status := range append([]ticket.Status{ticket.StatusNew}, ticket.Statuses...) {
@@ -187,7 +187,7 @@ func statistics(texts *ticket.Catalog, s store.TicketStats, days, open int) payl
 	if s.Failed > 0 {
 		c.text("\n⚠️ " + texts.Staff.Failed + ": " + strconv.Itoa(s.Failed))
 	}
-	c.text("\n\n" + texts.Staff.OpenNow + ": " + strconv.Itoa(open))
+	c.text("\n\n" + texts.Staff.OpenNow + ": " + strconv.Itoa(s.Open))
 	return c.payload()
 }
 

@@ -20,7 +20,11 @@ func TestTicketNames(t *testing.T) {
 		"tg_15":                 {"ticket_tg_15"},
 		"ticket_site_15":        {"ticket_site_15"},
 		"TICKET_TG_1":           {"ticket_tg_1"},
-		"-15":                   {"ticket_-15"},
+		"15 спам":               {"ticket_site_15", "ticket_tg_15"},
+		"tg_15 done at last":    {"ticket_tg_15"},
+		"-15":                   nil,
+		"spam 15":               nil,
+		"":                      nil,
 		fmt.Sprintf("%070d", 1): nil,
 	}
 	for s, want := range tests {
@@ -103,11 +107,11 @@ func TestStatistics(t *testing.T) {
 	stats := store.TicketStats{
 		ByStatus: map[ticket.Status]int{ticket.StatusNew: 1, ticket.StatusReplied: 2, ticket.StatusClosed: 4},
 		BySource: map[ticket.Source]int{ticket.SourceSite: 5, ticket.SourceTelegram: 2},
-		Failed:   1, FirstReaction: 90 * time.Minute,
+		Failed:   1, Open: 3, FirstReaction: 90 * time.Minute,
 	}
 	want := "Tickets of the last 7 days\nTotal: 7\n• Site: 5\n• Direct message: 2\n\n🆕 New: 1\n👀 Read: 0\n🔧 In progress: 0\n" +
 		"📨 Replied: 2\n✅ Closed: 4\n\nTo the first reaction, median: 1 h 30 min\n⚠️ Not posted: 1\n\nOpen now: 3"
-	if got := statistics(ticket.Texts("en"), stats, 7, 3).Text; got != want {
+	if got := statistics(ticket.Texts("en"), stats, 7).Text; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

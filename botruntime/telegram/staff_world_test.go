@@ -74,7 +74,7 @@ func (w *world) feedback(by sim.User, text string) sim.Message {
 	}
 	settle(3 * time.Second)
 	w.say(sim.Incoming{ChatID: by.ID, By: by, Text: text})
-	return w.lastOf(w.store.EffectiveChat(group), text)
+	return w.lastOf(w.store.EffectiveChat(w.cfg.ChatID), text)
 }
 
 // last is the last message of a chat.

@@ -172,6 +172,14 @@ var deeds = []struct {
 		s.restart()
 		return err
 	}},
+	{regexp.MustCompile(`^(Operator) moves the team to another group$`), func(s *stage, _ sim.User, _ []string) error {
+		s.cfg.ChatID = anotherGroup
+		s.restart()
+		return s.SetMember(anotherGroup, s.people["Boss"], sim.Administrator, false)
+	}},
+	{regexp.MustCompile(`(?s)^(\w+) in another group answers «(.*?)»: (.*)$`), func(s *stage, by sim.User, p []string) error {
+		return s.say(sim.Incoming{ChatID: anotherGroup, By: by, ReplyTo: s.find(anotherGroup, p[2]).ID, Text: p[3]})
+	}},
 	{regexp.MustCompile(`^(Operator) turns direct messages off$`), func(s *stage, _ sim.User, _ []string) error {
 		s.cfg.Intake.Enabled = false
 		s.restart()

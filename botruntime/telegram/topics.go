@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +22,12 @@ const (
 	topicOfTicket   = "ticket:"
 )
 
-// maxTopicName is the longest name of a topic, in UTF-16 units.
-const maxTopicName = 128
+const (
+	// maxTopicName is the longest name of a topic, in UTF-16 units.
+	maxTopicName = 128
+	// maxTopics is how many topics a chat may have before one is made for a category that is made up.
+	maxTopics = 64
+)
 
 // TopicKey is the key of the topic that a ticket belongs to, "" for none. It is the store's Options.Topic.
 func (c *Config) TopicKey(t ticket.Ticket) string {
@@ -38,6 +43,13 @@ func (c *Config) TopicKey(t ticket.Ticket) string {
 // topicCategory is the category whose topic a ticket goes to, in a form that can be a key: a site may have words of its own,
 // and may let its visitors write anything.
 func topicCategory(name string) string { return cmp.Or(ticket.Line(name, maxTopicName), "other") }
+
+// madeUp tells whether a category is one that neither the spec nor everybody knows: a site may have words of its own, and
+// may let its visitors write anything.
+func (c *Config) madeUp(category string) bool {
+	_, _, known := c.show().Texts.Category(category, c.Intake.Categories)
+	return !known && !slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Category == category })
+}
 
 // topicName is what a topic is called that has this key.
 func (c *Config) topicName(key string, t ticket.Ticket) string {
@@ -80,9 +92,15 @@ const (
 func (d *delivery) wantsTopic() bool {
 	switch d.job.Kind {
 	case store.JobPost, store.JobMessage, store.JobCopy:
-		return d.job.Topic != "" && d.job.ThreadID == 0 && !d.noTopic && d.forum.open()
+		return d.job.Topic != "" && d.job.ThreadID == 0 && !d.noTopic && d.forum.open() && !d.tooManyTopics()
 	}
 	return false
+}
+
+// tooManyTopics tells whether the chat has so many that one more has to be worth it.
+func (d *delivery) tooManyTopics() bool {
+	category, ok := strings.CutPrefix(d.job.Topic, topicOfCategory)
+	return ok && d.job.Topics >= maxTopics && d.cfg.madeUp(category)
 }
 
 func (d *delivery) makeTopic(ctx context.Context) error {

@@ -213,6 +213,31 @@ func TestATopicThatIsRefusedHoldsNothingUp(t *testing.T) {
 	})
 }
 
+// Visitors may write anything where the site does not check: that makes no end of topics, and takes none from what is known.
+func TestMadeUpCategoriesMakeNoEndOfTopics(t *testing.T) {
+	forumWorld(t, TopicsPerCategory, sim.Chat{}, func(t *testing.T, w *world) {
+		for i := range maxTopics + 6 {
+			w.admitIn(fmt.Sprint("idea ", i), fmt.Sprintf("Idea %d.", i))
+		}
+		w.admitIn("bug", "A bug.")
+		w.admitIn("idea 3", "Again.")
+		settle(5 * time.Second)
+		if n := len(w.Topics(group)); n != maxTopics+1 {
+			t.Errorf("%d topics", n)
+		}
+		for text, want := range map[string]string{fmt.Sprintf("Idea %d.", maxTopics-1): fmt.Sprintf("💬 idea %d", maxTopics-1),
+			fmt.Sprintf("Idea %d.", maxTopics): "", "A bug.": "🐛 Баг / ошибка", "Again.": "💬 idea 3"} {
+			if got := w.topicOf(text); got != want {
+				t.Errorf("%q is in topic %q, want %q", text, got, want)
+			}
+		}
+		w.wantAllAnswered(maxTopics + 8)
+		if state, _ := w.health.now(); state != "true Reachable" {
+			t.Errorf("health is %s", state)
+		}
+	})
+}
+
 func TestARoutesTopicThatIsGone(t *testing.T) {
 	forumWorld(t, TopicsNone, sim.Chat{}, func(t *testing.T, w *world) {
 		w.cfg.Routes = []Route{{Category: "bug", ChatID: group, ThreadID: 777}}

@@ -12,11 +12,12 @@ import (
 // update is what the bot reads of an update. The Bot API's types have far more: what Telegram invents in fields that the
 // bot does not need must not make an update unreadable.
 type update struct {
-	Message       *message     `json:"message"`
-	EditedMessage *message     `json:"edited_message"`
-	ChannelPost   *message     `json:"channel_post"`
-	CallbackQuery *query       `json:"callback_query"`
-	MyChatMember  *memberships `json:"my_chat_member"`
+	Message           *message     `json:"message"`
+	EditedMessage     *message     `json:"edited_message"`
+	ChannelPost       *message     `json:"channel_post"`
+	EditedChannelPost *message     `json:"edited_channel_post"`
+	CallbackQuery     *query       `json:"callback_query"`
+	MyChatMember      *memberships `json:"my_chat_member"`
 }
 
 // message is a message, wherever it was written. From is nil in channels.
@@ -38,6 +39,8 @@ type message struct {
 	Caption         string                       `json:"caption"`
 	CaptionEntities []models.MessageEntity       `json:"caption_entities"`
 	Keyboard        *models.InlineKeyboardMarkup `json:"reply_markup"`
+	// ForwardOrigin is there in what was forwarded.
+	ForwardOrigin *present `json:"forward_origin"`
 	// AutomaticForward is set on posts of a channel in the group of its comments.
 	AutomaticForward bool `json:"is_automatic_forward"`
 	// MigratedTo is the supergroup that the group became with this message; 0 in all others.
@@ -117,7 +120,7 @@ func readUpdate(payload []byte) (*update, error) {
 
 // chatID is the chat that an update belongs to, 0 for none. Updates of one chat are handled in their order.
 func (u *update) chatID() int64 {
-	for _, m := range []*message{u.Message, u.EditedMessage, u.ChannelPost} {
+	for _, m := range []*message{u.Message, u.EditedMessage, u.ChannelPost, u.EditedChannelPost} {
 		if m != nil {
 			return m.Chat.ID
 		}

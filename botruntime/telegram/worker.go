@@ -19,6 +19,8 @@ const (
 	courtesies      = 16
 	askedCourtesies = 1024
 	courtesyTimeout = 10 * time.Second
+	// maxRejections is how often an update is tried for whose sake the store undoes what follows from it.
+	maxRejections = 5
 )
 
 // worker handles the updates that the store holds: those of one chat one after the other, in their order, those of
@@ -122,12 +124,26 @@ func (w *worker) work(ctx context.Context, lane int64) {
 		if !ok {
 			return
 		}
-		for err := w.finish(ctx, a); err != nil && ctx.Err() == nil; err = w.finish(ctx, a) {
-			w.cfg.Logger.Error("cannot work on an update", "update", a.id, "err", err)
-			_ = pause(ctx, retry.next(), nil)
-		}
+		w.persist(ctx, a, &retry)
 		retry.reset()
 		w.done(a)
+	}
+}
+
+// persist tries an update until its end is kept. One that the store will never take what follows from ends without: the
+// others of its chat wait behind it.
+func (w *worker) persist(ctx context.Context, a arrival, retry *backoff) {
+	rejections := 0
+	for err := w.finish(ctx, a); err != nil && ctx.Err() == nil; err = w.finish(ctx, a) {
+		w.cfg.Logger.Error("cannot work on an update", "update", a.id, "err", err)
+		if errors.Is(err, store.ErrRejected) {
+			rejections++
+		}
+		if rejections == maxRejections && a.update != nil {
+			w.cfg.Logger.Error("an update is given up", "update", a.id, "tries", rejections)
+			a.update = nil
+		}
+		_ = pause(ctx, retry.next(), nil)
 	}
 }
 

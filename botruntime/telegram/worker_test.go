@@ -25,6 +25,8 @@ type updateStore struct {
 	Store
 	// before is called before an update ends; an error keeps it from that.
 	before func(id int64) error
+	// tx is what updates are handled in; where it is nil they are not.
+	tx store.Tx
 
 	mu      sync.Mutex
 	waiting map[int64][]byte
@@ -42,9 +44,14 @@ func (s *updateStore) PendingUpdates(_ context.Context, after int64, limit int) 
 	return out, nil
 }
 
-func (s *updateStore) Handle(ctx context.Context, id int64, _ func(store.Tx) error) error {
+func (s *updateStore) Handle(ctx context.Context, id int64, handle func(store.Tx) error) error {
 	if err := s.before(id); err != nil {
 		return err
+	}
+	if s.tx != nil {
+		if err := handle(s.tx); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +133,39 @@ func TestAnUpdateIsTriedUntilItsEndIsKept(t *testing.T) {
 			settle(time.Minute)
 			if diff := cmp.Diff([]int64{1, 2}, s.done()); diff != "" || tries[1] != 4 || tries[2] != 4 {
 				t.Errorf("after %v tries (-want +got):\n%s", tries, diff)
+			}
+		})
+	})
+}
+
+// rejecting is a transaction that the store has to undo for what it is to write.
+type rejecting struct {
+	store.Tx
+	tries *int
+}
+
+func (r rejecting) Take(string, int64, store.Limit, time.Time) (bool, time.Time, error) {
+	*r.tries++
+	return false, time.Time{}, fmt.Errorf("write: %w", store.ErrRejected)
+}
+
+// What follows from an update may be what the store will never take. Its chat does not wait for that for ever.
+func TestAnUpdateThatTheStoreRejectsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries, outages := 0, 0
+		s := &updateStore{waiting: map[int64][]byte{}, tx: rejecting{tries: &tries}, before: func(int64) error {
+			if outages++; outages%2 == 0 { // these do not count
+				return errors.New("the disk is full")
+			}
+			return nil
+		}}
+		s.add(1, 5)
+		s.waiting[1] = []byte(`{"message":{"message_id":1,"date":1,"text":"hello","chat":{"id":5,"type":"private"},"from":{"id":5}}}`)
+		s.add(2, 5)
+		withWorker(t, s, func(func()) {
+			settle(10 * time.Minute)
+			if diff := cmp.Diff([]int64{1, 2}, s.done()); diff != "" || tries != maxRejections {
+				t.Errorf("after %d tries (-want +got):\n%s", tries, diff)
 			}
 		})
 	})

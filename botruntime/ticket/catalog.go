@@ -3,6 +3,7 @@
 package ticket
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
-	"github.com/nicksnyder/go-i18n/v2/i18n/template"
+	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 )
 
@@ -43,7 +44,6 @@ var catalogs = sync.OnceValue(func() map[string]*Catalog {
 })
 
 func readCatalogs() (map[string]*Catalog, error) {
-	bundle := i18n.NewBundle(language.English)
 	all := map[string]*Catalog{}
 	for _, name := range Languages {
 		path := "locales/active." + name + ".json"
@@ -51,11 +51,11 @@ func readCatalogs() (map[string]*Catalog, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the catalog: %w", err)
 		}
-		file, err := bundle.ParseMessageFileBytes(data, path)
+		file, err := i18n.ParseMessageFileBytes(data, path, nil)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		r := catalogReader{localizer: i18n.NewLocalizer(bundle, name), messages: map[string]*i18n.Message{}}
+		r := catalogReader{language: file.Tag, messages: map[string]*i18n.Message{}}
 		for _, m := range file.Messages {
 			r.messages[m.ID] = m
 		}
@@ -74,9 +74,9 @@ func readCatalogs() (map[string]*Catalog, error) {
 
 // catalogReader fills a Catalog with messages, and forgets those that have found their place.
 type catalogReader struct {
-	localizer *i18n.Localizer
-	messages  map[string]*i18n.Message
-	errs      []error
+	language language.Tag
+	messages map[string]*i18n.Message
+	errs     []error
 }
 
 // read fills a struct whose messages' names begin with prefix.
@@ -86,8 +86,8 @@ func (r *catalogReader) read(v reflect.Value, prefix string) {
 		switch {
 		case !v.Type().Field(i).IsExported():
 		case field.Type() == reflect.TypeFor[Format]():
-			if r.take(id) != nil {
-				field.Set(reflect.ValueOf(Format{id: id, localizer: r.localizer}))
+			if m := r.take(id); m != nil {
+				field.Set(reflect.ValueOf(Format{message: m, language: r.language}))
 			}
 		case field.Kind() == reflect.Struct:
 			r.read(field, id+".")
@@ -121,22 +121,18 @@ func (r *catalogReader) take(id string) *i18n.Message {
 	return m
 }
 
-// Format is a text with placeholders, such as {{.Ticket}}.
+// Format is a text with placeholders, such as {{.Ticket}}. The texts are go-i18n's, and its Localizer is not used: with it,
+// text/template would be part of the program, and for its sake every method of everything that is in there.
 type Format struct {
-	id        string
-	localizer *i18n.Localizer
+	message  *i18n.Message
+	language language.Tag
 }
 
 // Values are what placeholders stand for, by their names.
 type Values map[string]any
 
-// strict fails where a value is missing, rather than saying "<no value>".
-var strict = &template.TextParser{Option: "missingkey=error"}
-
 // With is the text with values.
-func (f Format) With(values Values) string {
-	return f.localize(&i18n.LocalizeConfig{MessageID: f.id, TemplateData: values, TemplateParser: strict})
-}
+func (f Format) With(values Values) string { return f.expand(f.message.Other, values) }
 
 // Count is the text for a number of things, which is the value of {{.Count}}: it has the form that its language has for
 // the number. There may be further values.
@@ -145,16 +141,43 @@ func (f Format) Count(n int, values ...Values) string {
 	for _, v := range values {
 		maps.Copy(data, v)
 	}
-	return f.localize(&i18n.LocalizeConfig{MessageID: f.id, TemplateData: data, PluralCount: n, TemplateParser: strict})
+	return f.expand(cmp.Or(f.form(n), f.message.Other), data)
 }
 
-// localize falls back to the text's name: that tells more than silence.
-func (f Format) localize(c *i18n.LocalizeConfig) string {
-	s, err := f.localizer.Localize(c)
-	if err != nil {
-		return f.id
+// form is the text for a number; empty where it is that for all others.
+func (f Format) form(n int) string {
+	switch plural.Cardinal.MatchPlural(f.language, max(n, -n), 0, 0, 0, 0) {
+	case plural.Zero:
+		return f.message.Zero
+	case plural.One:
+		return f.message.One
+	case plural.Two:
+		return f.message.Two
+	case plural.Few:
+		return f.message.Few
+	case plural.Many:
+		return f.message.Many
 	}
-	return s
+	return f.message.Other
+}
+
+// expand puts values where a text has placeholders. Where one is missing it is the text's name: that tells more than silence.
+func (f Format) expand(text string, values Values) string {
+	var b strings.Builder
+	for {
+		before, behind, found := strings.Cut(text, "{{.")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		name, rest, _ := strings.Cut(behind, "}}")
+		value, known := values[name]
+		if !known {
+			return f.message.ID
+		}
+		_, _ = fmt.Fprint(&b, value) // a strings.Builder cannot fail
+		text = rest
+	}
 }
 
 // Wait is a length of time in words, rounded up: minutes, or hours or days where that says enough.

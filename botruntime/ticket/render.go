@@ -19,6 +19,9 @@ const (
 	maxField = 64
 	// statusRoom is kept free in a post for its status line, in UTF-16 units.
 	statusRoom = 144
+	// partRoom is kept free in each of its other parts, for the lines that it begins and may end with, and for one that says
+	// that it may be a repeat.
+	partRoom = 288
 )
 
 // Options say how a ticket is shown.
@@ -55,7 +58,7 @@ func Render(t Ticket, o Options) []string {
 
 // parts spreads a message that does not fit over several posts.
 func (o Options) parts(t Ticket, head, foot *markup, message string, room int) []string {
-	pieces := split(message, room-Units(o.Texts.Continued)-2, MaxUnits-statusRoom)
+	pieces := split(message, room-Units(o.Texts.Continued)-2, MaxUnits-partRoom)
 	cutOff := 0
 	if len(pieces) > maxParts {
 		for _, p := range pieces[maxParts:] {

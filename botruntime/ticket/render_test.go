@@ -203,8 +203,8 @@ func TestRenderLongMessages(t *testing.T) {
 				if n := Units(text.Text); n > MaxUnits {
 					t.Errorf("part %d has %d units", i, n)
 				}
-				if i == 0 && Units(text.Text) > MaxUnits-statusRoom {
-					t.Errorf("no room for a status line: %d units", Units(text.Text))
+				if Units(text.Text) > MaxUnits-statusRoom {
+					t.Errorf("part %d has no room for a status line, or for one that says that it may be a repeat: %d units", i, Units(text.Text))
 				}
 				all.WriteString(text.Text)
 			}
@@ -239,12 +239,12 @@ func TestSplitKeepsCharactersWhole(t *testing.T) {
 }
 
 func TestRenderCutsWhatIsFarTooLong(t *testing.T) {
-	parts := Render(Ticket{ID: "ticket_site_1", Source: SourceSite, Category: "bug", Message: strings.Repeat("я", 500_000)},
+	parts := Render(Ticket{ID: "ticket_site_9007199254740991", Source: SourceSite, Category: "bug", Message: strings.Repeat("я", 500_000)},
 		options(t, "ru"))
 	if len(parts) != maxParts {
 		t.Fatalf("%d parts, want %d", len(parts), maxParts)
 	}
-	if last := parts[maxParts-1]; !strings.Contains(last, "обрезан") || units(t, last) > MaxUnits {
+	if last := parts[maxParts-1]; !strings.Contains(last, "обрезан") || units(t, last) > MaxUnits-statusRoom {
 		t.Errorf("the last part does not say that the text is cut: %.200s", last[len(last)-200:])
 	}
 }

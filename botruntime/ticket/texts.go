@@ -55,10 +55,16 @@ type DirectTexts struct {
 	TooManyFiles Format
 	// Unsupported refuses what is neither text nor a file.
 	Unsupported string
-	// TooMany (Window, Wait, At) refuses one more ticket than the limit allows, TooMuch (Wait, At) one more addition.
-	TooMany, TooMuch Format
+	// TooMany (Window, Wait, At) refuses one more ticket than the limit allows, TooMuch (Wait, At) one more addition, and
+	// TooFast (Wait) everything.
+	TooMany, TooMuch, TooFast Format
 	// Accepted, Added and EditNoted (Ticket) confirm.
 	Accepted, Added, EditNoted Format
+	// SetAside and AnswerByReply follow an answer of the staff's that comes in the middle of a conversation: the one where the
+	// conversation is over for it, the other where it goes on.
+	SetAside, AnswerByReply string
+	// FileRefused (Ticket) says that a file did not reach the staff.
+	FileRefused Format
 	// Cancelled and NothingToCancel answer /cancel.
 	Cancelled, NothingToCancel string
 	// MyTickets, NoTickets, TicketLine (Ticket, Category, Status, Date) and MoreTickets answer /status; Waiting is the

@@ -9,14 +9,18 @@ type StaffTexts struct {
 	// AuthorBlocked and AuthorUnreachable (Ticket) say under a reply that it has nobody to go to, ReplyRefused that Telegram
 	// did not take it. AnswerOnSite follows where the ticket is from there.
 	AuthorBlocked, AuthorUnreachable, ReplyRefused Format
+	// FileRefused (Ticket) says that something that the author sent did not get into the chat.
+	FileRefused Format
 	// Unsupported refuses a reply that is neither text nor a file.
 	AnswerOnSite, Unsupported string
-	// AdminOnly and AdminUnknown refuse what only administrators may do.
-	AdminOnly, AdminUnknown string
+	// AdminOnly, AdminUnknown and AdminHidden refuse what only administrators may do: to somebody who is none, to anybody as long as
+	// Telegram does not say, and where it never will.
+	AdminOnly, AdminUnknown, AdminHidden string
 	// WhichTicket, WhichOfTwo (First, Second) and NoSuchTicket answer a command that names no ticket, two, or none that is
-	// there; NoAuthor one about the author of a ticket who is not known in Telegram.
+	// there; TicketOrPerson (Ticket, ID) one whose number may be either; NoAuthor one about the author of a ticket who is not known
+	// in Telegram.
 	WhichTicket, NoSuchTicket, NoAuthor string
-	WhichOfTwo                          Format
+	WhichOfTwo, TicketOrPerson          Format
 	// Help answers /help.
 	Help string
 	// OpenTickets, with their number, heads the list of open tickets, and PageOf (Page, Pages) ends it; NothingOpen stands

@@ -58,6 +58,9 @@ func (c *conductor) befall(s step) (connections int64) {
 		c.site.send(50)
 		c.w.sufferFullDisk()
 		return 0 // it may have connected since
+	case faultMigrate:
+		c.w.migrate(c.book)
+		return 0
 	}
 	connections = c.connections()
 	switch s.fault {

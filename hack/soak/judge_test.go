@@ -18,7 +18,7 @@ type judge struct {
 	book *ledger
 	seen *watch
 	// tolerable is how often anything in a chat may have come again: once a kill, and once for each lost answer of Telegram's.
-	tolerable int
+	tolerable, tolerableTopics int
 
 	repeatedPosts, repeatedMessages, repeatedCopies int
 	unclear                                         int // of what was done to one of two copies of a message
@@ -57,20 +57,24 @@ func (j *judge) missing() (n int, first string) {
 	}
 	private := j.private()
 	for _, r := range j.book.replies {
-		if r.to != 0 && len(private[r.to][mark('R', r.number, 'z')]) == 0 {
+		if r.to != 0 && len(private[r.to][mark('R', r.number, 'z')]) == 0 && !j.seen.saidLost(r) {
 			miss("reply %d to %s", r.number, r.ticket)
+		}
+		for _, f := range r.files {
+			if r.to != 0 && len(private[r.to][f]) == 0 && !j.seen.saidLost(r) {
+				miss("file %s of reply %d to %s", f, r.number, r.ticket)
+			}
 		}
 	}
 	for name, h := range j.book.histories {
-		if want := h.now().status; !j.clear(h, name) || j.shows(name, want) {
-			continue
+		if want := h.now().status; !h.vague && !j.shows(name, want) {
+			miss("the status of %s: it should be %s", name, want)
 		}
-		miss("the status of %s: it should be %s", name, h.now().status)
 	}
 	return n, first
 }
 
-// private are the marks in the people's chats.
+// private are the marks and the files in the people's chats.
 func (j *judge) private() map[int64]map[string][]sighting {
 	all := map[int64]map[string][]sighting{}
 	for _, chat := range j.w.telegram.Chats() {
@@ -82,24 +86,25 @@ func (j *judge) private() map[int64]map[string][]sighting {
 			if !m.From.IsBot {
 				continue
 			}
-			for _, found := range anyMark.FindAllString(m.Text, -1) {
-				all[chat.ID][found] = append(all[chat.ID][found], sighting{id: m.ID, replyTo: m.ReplyTo, warned: warns(m.Text), late: m.Media != nil || m.Edits > 0})
+			found := anyMark.FindAllString(m.Text, -1)
+			if m.Media != nil {
+				found = append(found, m.Media.FileID)
+			}
+			for _, what := range found {
+				all[chat.ID][what] = append(all[chat.ID][what], sighting{place: place{chat.ID, m.ID}, replyTo: m.ReplyTo, warned: warns(m.Text), late: m.Media != nil || m.Edits > 0})
 			}
 		}
 	}
 	return all
 }
 
-// clear tells whether all that the staff replied to was the last copy of the ticket's post: of another one, which Telegram took and
-// the bot was killed before it knew, the bot cannot tell what it belongs to.
-func (j *judge) clear(h *history, name string) bool {
-	last := j.seen.lastPost(name)
-	return !slices.ContainsFunc(h.replied, func(id int) bool { return id != last })
-}
-
-// shows tells whether the last copy of a ticket's post shows a status, and has its buttons.
+// shows tells whether the last copy of a ticket's post shows a status, and has its buttons. What is history no bot can change.
 func (j *judge) shows(name string, status ticket.Status) bool {
-	m, _ := j.w.telegram.Message(group, j.seen.lastPost(name))
+	p := j.seen.lastPost(name)
+	if j.w.isHistory(p.chat) {
+		return true
+	}
+	m, _ := j.w.telegram.Message(p.chat, p.id)
 	return strings.HasSuffix(strings.TrimSpace(m.Text), "#"+string(status)) && len(m.Buttons) == 2
 }
 
@@ -109,6 +114,8 @@ func (j *judge) all() {
 	j.judgeFeedback()
 	j.judgeConversations()
 	j.judgeReplies()
+	j.judgeTopics()
+	j.judgeBans()
 	for chat, n := range j.byChat {
 		if n > j.tolerable {
 			j.w.fail("%d repeats in chat %d, where %d kills and lost answers can explain no more than as many", n, chat, j.tolerable)
@@ -131,9 +138,13 @@ func (j *judge) all() {
 }
 
 // repeats counts the copies of a message beyond the first, and wants them to say what they are.
-func (j *judge) repeats(chat int64, what string, copies []sighting, counter *int) {
+func (j *judge) repeats(what string, copies []sighting, counter *int) {
 	unmarked := 0
-	for _, c := range copies {
+	for i, c := range copies {
+		if i > 0 {
+			*counter++
+			j.byChat[c.chat]++
+		}
 		if !c.warned && !c.late {
 			unmarked++
 		}
@@ -141,9 +152,6 @@ func (j *judge) repeats(chat int64, what string, copies []sighting, counter *int
 	if unmarked > 1 {
 		j.w.fail("%s came %d times, %d of them without a word", what, len(copies), unmarked)
 	}
-	again := max(0, len(copies)-1)
-	*counter += again
-	j.byChat[chat] += again
 }
 
 func (j *judge) judgeFeedback() {
@@ -154,7 +162,7 @@ func (j *judge) judgeFeedback() {
 			j.w.fail("%s is lost: it is not in the group, or not to its end", what)
 			continue
 		}
-		j.repeats(group, what, copies, &j.repeatedPosts)
+		j.repeats(what, copies, &j.repeatedPosts)
 		switch r := sent.Result; {
 		case r == nil:
 			j.w.fail("the result of %s is lost (%d frames were sent)", what, sent.Frames)
@@ -178,8 +186,9 @@ func (j *judge) judgeConversations() {
 			j.w.fail("%s is lost", what)
 			continue
 		}
-		j.repeats(group, what, copies, &j.repeatedPosts)
-		m, _ := j.w.telegram.Message(group, copies[len(copies)-1].id)
+		j.repeats(what, copies, &j.repeatedPosts)
+		last := copies[len(copies)-1]
+		m, _ := j.w.telegram.Message(last.chat, last.id)
 		if got := ticketName.FindString(m.Text); c.name == "" || got != c.name {
 			j.w.fail("%s is called %q in the group", what, got)
 		}
@@ -195,15 +204,27 @@ func (j *judge) judgeConversations() {
 				j.w.fail("file %s of %s is lost", f, what)
 				continue
 			}
-			j.repeatedCopies += len(files) - 1
-			j.byChat[group] += len(files) - 1
-			if !slices.ContainsFunc(files, func(s sighting) bool {
-				return slices.ContainsFunc(copies, func(p sighting) bool { return p.id == s.replyTo })
-			}) {
-				j.w.fail("file %s is not under %s, but under message %d", f, what, files[0].replyTo)
+			j.countCopies(files)
+			if !slices.ContainsFunc(files, func(s sighting) bool { return j.isUnder(s, copies) }) {
+				j.w.fail("file %s is not under %s, but under message %d of chat %d", f, what, files[0].replyTo, files[0].chat)
 			}
 		}
 	}
+}
+
+// countCopies counts the copies of a file beyond the first, which say nothing of themselves.
+func (j *judge) countCopies(files []sighting) {
+	for _, f := range files[1:] {
+		j.repeatedCopies++
+		j.byChat[f.chat]++
+	}
+}
+
+// isUnder tells whether a file is under a post; in a supergroup it is under none that stayed behind in the group.
+func (j *judge) isUnder(file sighting, posts []sighting) bool {
+	return slices.ContainsFunc(posts, func(p sighting) bool {
+		return p.chat == file.chat && p.id == file.replyTo && p.thread == file.thread || p.chat == asked && file.chat == grown
+	})
 }
 
 func (j *judge) judgeReplies() {
@@ -217,10 +238,11 @@ func (j *judge) judgeReplies() {
 					j.w.fail("reply %d to %s came to %d, who has nothing to do with it", r.number, r.ticket, chat)
 				}
 			}
-		case len(copies) == 0 && j.isLast(r.ticket, r.post):
+		case len(copies) == 0 && !j.seen.saidLost(r):
 			j.w.fail("reply %d to %s is lost", r.number, r.ticket)
 		default:
-			j.repeats(r.to, fmt.Sprintf("reply %d to %s", r.number, r.ticket), copies, &j.repeatedMessages)
+			j.repeats(fmt.Sprintf("reply %d to %s", r.number, r.ticket), copies, &j.repeatedMessages)
+			j.judgeFiles(r, private[r.to])
 		}
 	}
 	for _, a := range j.book.additions {
@@ -232,24 +254,31 @@ func (j *judge) judgeReplies() {
 		case !last:
 			j.unclear++
 		default:
-			j.repeats(group, fmt.Sprintf("addition %d to %s", a.number, a.ticket), copies, &j.repeatedMessages)
-			m, _ := j.w.telegram.Message(group, copies[0].id)
-			if got := ticketName.FindString(m.Text); got != a.ticket {
-				j.w.fail("addition %d is one to %s, and not to %s", a.number, got, a.ticket)
+			j.repeats(fmt.Sprintf("addition %d to %s", a.number, a.ticket), copies, &j.repeatedMessages)
+			m, _ := j.w.telegram.Message(copies[0].chat, copies[0].id)
+			if got := ticketName.FindString(m.Text); got != a.ticket || !j.inItsTopic(copies[0], a.ticket) {
+				j.w.fail("addition %d is one to %s, and not to %s, in topic %d", a.number, got, a.ticket, m.ThreadID)
 			}
 		}
 	}
 	for name, h := range j.book.histories {
-		if !j.clear(h, name) {
-			j.unclear++
-		} else if !j.shows(name, h.now().status) {
+		if !h.vague && !j.shows(name, h.now().status) {
 			j.w.fail("the status of %s is lost: it should be %s", name, h.now().status)
 		}
 	}
 }
 
-// isLast tells whether a message is the last copy of a ticket's post.
-func (j *judge) isLast(name string, id int) bool { return j.seen.lastPost(name) == id }
+// judgeFiles wants the files of a reply that arrived; the first of them has its words.
+func (j *judge) judgeFiles(r *reply, arrived map[string][]sighting) {
+	for i, f := range r.files {
+		switch {
+		case len(arrived[f]) == 0 && !j.seen.saidLost(r):
+			j.w.fail("file %s of reply %d to %s is lost", f, r.number, r.ticket)
+		case len(arrived[f]) > 0 && i > 0:
+			j.countCopies(arrived[f])
+		}
+	}
+}
 
 // isLastOfPerson tells whether what a person replied to is the last copy of what the bot said.
 func (j *judge) isLastOfPerson(private map[int64]map[string][]sighting, a *addition) bool {

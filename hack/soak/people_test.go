@@ -48,6 +48,7 @@ type ledger struct {
 	histories     map[string]*history // of the tickets' statuses, by their names
 	presses       []string            // ids of presses
 	fileNumber    int
+	outlawed      int // how many messages were written by people who are banned
 }
 
 // person is somebody who writes to the bot, at a person's pace: of more, the bot takes no notice.
@@ -59,12 +60,14 @@ type person struct {
 	stop <-chan struct{}
 	// seen is the last message that the person looked at.
 	seen int
+	// categories are what the person writes about.
+	categories []string
 	// answered are the staff's replies that the person has thought about.
 	answered map[string]bool
 }
 
 func newPerson(w *world, book *ledger, seed uint64, number int, stop <-chan struct{}) *person {
-	return &person{w: w, book: book, dice: lane(seed, "person", number), stop: stop, answered: map[string]bool{},
+	return &person{w: w, book: book, dice: lane(seed, "person", number), stop: stop, categories: []string{"bug", "wish", "question", "other"}, answered: map[string]bool{},
 		user: telegram.User{ID: int64(5000 + number), FirstName: fmt.Sprintf("Person <%d> &", number), Username: fmt.Sprintf("person%d", number), LanguageCode: "en"}}
 }
 
@@ -76,6 +79,9 @@ func (p *person) live() {
 		}
 		if p.pause() {
 			p.answerStaff()
+		}
+		if blocks(p.user.ID) && p.dice.IntN(2) == 0 {
+			p.block()
 		}
 	}
 }
@@ -118,11 +124,17 @@ func (p *person) await(what string, any ...string) (telegram.Message, bool) {
 	return found, ok
 }
 
+// aNickname is how nicknames begin.
+const aNickname = "Nick<"
+
 var askText, _, _ = strings.Cut(texts.Direct.AskText.With(ticket.Values{"Min": 10, "Max": 2000}), "\n")
 
-// converse writes a ticket. It returns false where the bot left the person alone.
+// isSetAside tells that the staff answered something before this conversation had come to its text, and so ended it.
+func isSetAside(m telegram.Message) bool { return strings.Contains(m.Text, texts.Direct.SetAside) }
+
+// converse writes a ticket, unless it is set aside. It returns false where the bot left the person alone.
 func (p *person) converse() bool {
-	c := &conversation{who: p.user.ID, category: []string{"bug", "wish", "question", "other"}[p.dice.IntN(4)]}
+	c := &conversation{who: p.user.ID, category: p.categories[p.dice.IntN(len(p.categories))]}
 	p.say(telegram.Incoming{Text: "/feedback"})
 	if _, ok := p.await("the first question", texts.Direct.AskNickname); !ok {
 		return false
@@ -130,13 +142,13 @@ func (p *person) converse() bool {
 	p.think()
 	nickname := "/skip"
 	if p.dice.IntN(3) > 0 {
-		c.nickname = fmt.Sprintf("Nick<%d>&", p.dice.IntN(1000))
+		c.nickname = fmt.Sprintf(aNickname+"%d>&", p.dice.IntN(1000))
 		nickname = c.nickname
 	}
 	p.say(telegram.Incoming{Text: nickname})
-	question, ok := p.await("the categories", texts.Direct.AskCategory)
-	if !ok {
-		return false
+	question, ok := p.await("the categories", texts.Direct.AskCategory, texts.Direct.SetAside)
+	if !ok || isSetAside(question) {
+		return ok
 	}
 	p.think()
 	c.question = question.ID
@@ -145,8 +157,8 @@ func (p *person) converse() bool {
 		p.w.fail("%s presses: %v", p.user.Username, err)
 	}
 	p.book.pressed(press)
-	if _, ok := p.await("the third question", askText); !ok {
-		return false
+	if m, ok := p.await("the third question", askText, texts.Direct.SetAside); !ok || isSetAside(m) {
+		return ok
 	}
 	for range max(0, p.dice.IntN(6)-3) {
 		p.think()
@@ -163,14 +175,28 @@ func (p *person) converse() bool {
 
 // submit writes the text, and sometimes adds to it.
 func (p *person) submit(c *conversation) bool {
+	album := len(c.files) == 0 && p.dice.IntN(3) == 0
+	if album {
+		c.files = []string{p.book.newFile(), p.book.newFile(), p.book.newFile()}
+	}
 	p.book.converse(c)
-	own := p.say(telegram.Incoming{Text: mark('C', c.number, 'a') + " " + words(p.dice, 4) + mark('C', c.number, 'z')})
+	text, own := mark('C', c.number, 'a')+" "+words(p.dice, 4)+mark('C', c.number, 'z'), 0
+	if album {
+		p.album(text, c.files)
+	} else {
+		own = p.say(telegram.Incoming{Text: text})
+	}
 	confirmation, ok := p.await("the confirmation", "✅")
 	if !ok {
 		return false
 	}
 	name := ticketName.FindString(confirmation.Text)
 	p.book.named(c, name)
+	if album {
+		p.think() // of too many messages a minute the bot takes no notice
+		p.think()
+		return true
+	}
 	switch p.dice.IntN(4) {
 	case 0:
 		p.think()

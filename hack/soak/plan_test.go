@@ -18,6 +18,7 @@ const (
 	faultReset    fault = "reset"
 	faultHalfOpen fault = "half-open connection"
 	faultDiskFull fault = "full disk"
+	faultMigrate  fault = "group that becomes a supergroup"
 )
 
 // step is a fault, and what leads to it.
@@ -66,6 +67,9 @@ func plan(seed uint64, round int, s size) []step {
 		group := append([]fault{faultKill}, disconnects[i*len(disconnects)/s.kills:(i+1)*len(disconnects)/s.kills]...)
 		dice.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
 		faults = append(faults, group...)
+		if i == s.kills/3 && round == 0 {
+			faults = append(faults, faultMigrate)
+		}
 		if i == s.kills/2 && round == 0 {
 			faults = append(faults, faultDiskFull)
 		}
@@ -101,7 +105,7 @@ func TestThePlanIsTheSeedsAlone(t *testing.T) {
 		count[s.fault]++
 		feedback += s.feedback
 	}
-	if feedback != fullSize.tickets || count[faultKill] != fullSize.kills || count[faultDiskFull] != 1 ||
+	if feedback != fullSize.tickets || count[faultKill] != fullSize.kills || count[faultDiskFull] != 1 || count[faultMigrate] != 1 ||
 		count[faultClose]+count[faultReset]+count[faultHalfOpen] != fullSize.disconnects {
 		t.Errorf("%d feedbacks, %v", feedback, count)
 	}

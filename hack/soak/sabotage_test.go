@@ -20,13 +20,16 @@ type saboteur struct {
 	mu sync.Mutex
 	// lost are answers to messages and copies that were taken, and whose answers never came.
 	lost int
-	hits map[telegram.FaultKind]int64
+	// lostTopics are those about topics.
+	lostTopics int
+	hits       map[telegram.FaultKind]int64
 }
 
 var (
-	sending = []string{"sendMessage", "copyMessage"}
+	sending   = []string{"sendMessage", "copyMessage"}
+	arranging = []string{"createForumTopic", "closeForumTopic", "reopenForumTopic"}
 	// callsToFail are the calls that a fault hits; none are all.
-	callsToFail = [][]string{nil, sending, {"getUpdates"}, {"editMessageText"}, {"answerCallbackQuery", "setMessageReaction"}}
+	callsToFail = [][]string{nil, sending, {"getUpdates"}, {"editMessageText"}, {"answerCallbackQuery", "setMessageReaction"}, arranging}
 	failures    = []telegram.FaultKind{telegram.FaultInternal, telegram.FaultBadGateway, telegram.FaultTooManyRequests, telegram.FaultReset,
 		telegram.FaultHang, telegram.FaultDelay, telegram.FaultResetAfter, telegram.FaultTruncate}
 )
@@ -62,8 +65,13 @@ func (s *saboteur) inject(f telegram.Fault, stop <-chan struct{}, d time.Duratio
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hits[f.Kind] += n
-	if (f.Kind == telegram.FaultResetAfter || f.Kind == telegram.FaultTruncate) && len(f.Methods) > 0 && f.Methods[0] == sending[0] {
-		s.lost += int(n)
+	if (f.Kind == telegram.FaultResetAfter || f.Kind == telegram.FaultTruncate) && len(f.Methods) > 0 {
+		switch f.Methods[0] {
+		case sending[0]:
+			s.lost += int(n)
+		case arranging[0]:
+			s.lostTopics += int(n)
+		}
 	}
 	return more
 }

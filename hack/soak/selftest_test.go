@@ -30,7 +30,7 @@ func TestTheJudgeSeesEveryLoss(t *testing.T) {
 	must(t, err)
 	says(group, "ticket_site_1\nsoakS1a soakS1z #new", true)
 	says(group, "ticket_site_1\nsoakS1a soakS1z #new", true) // again, and not a word
-	post := says(group, "ticket_tg_1\nsoakC1a soakC1z #wish #new", true)
+	says(group, "ticket_tg_1\nsoakC1a soakC1z #wish #new", true)
 	says(group, "Who am I?", false)
 	says(visitor.ID, "ticket_tg_1: soakR1a soakR1z", false)
 	says(visitor.ID, "ticket_tg_1: soakR1a soakR1z", false)
@@ -38,14 +38,14 @@ func TestTheJudgeSeesEveryLoss(t *testing.T) {
 		conversations: []*conversation{{number: 1, who: visitor.ID, category: "bug", name: "ticket_tg_1", files: []string{"soak-file-1"}},
 			{number: 2, who: visitor.ID, category: "bug", name: "ticket_tg_2"}},
 		additions: []*addition{{kind: 'A', number: 1, who: visitor.ID, ticket: "ticket_tg_1"}, {kind: 'E', number: 2, who: visitor.ID, ticket: "ticket_tg_1"}},
-		replies:   []*reply{{number: 1, ticket: "ticket_tg_1", post: post, to: visitor.ID}, {number: 2, ticket: "ticket_tg_1", post: post, to: visitor.ID}}}
+		replies:   []*reply{{number: 1, ticket: "ticket_tg_1", to: visitor.ID, files: []string{"soak-file-2"}}, {number: 2, ticket: "ticket_tg_1", to: visitor.ID}}}
 	seen.scan()
 	j := &judge{w: w, site: site, book: book, seen: seen}
 	j.all()
 	for _, want := range []string{
 		"feedback 1 came 2 times, 2 of them without a word", "the result of feedback 1 is lost", "feedback 2 is lost",
 		"should be about bug", "file soak-file-1 of the ticket of conversation 1 (ticket_tg_1) is lost", "the ticket of conversation 2 (ticket_tg_2) is lost",
-		"nobody can explain", "reply 1 to ticket_tg_1 came 2 times", "reply 2 to ticket_tg_1 is lost", "addition 2 to ticket_tg_1 is lost",
+		"nobody can explain", "reply 1 to ticket_tg_1 came 2 times", "file soak-file-2 of reply 1 to ticket_tg_1 is lost", "reply 2 to ticket_tg_1 is lost", "addition 2 to ticket_tg_1 is lost",
 		"the status of ticket_tg_1 is lost", "where 0 kills and lost answers can explain", "1 tickets were posted again, after 0 kills",
 	} {
 		if !slices.ContainsFunc(w.failures, func(f string) bool { return strings.Contains(f, want) }) {
@@ -61,10 +61,9 @@ func TestTheJudgeSeesEveryLoss(t *testing.T) {
 func TestTheJudgeSeesWhatTheSiteWouldNotHear(t *testing.T) {
 	w := newWorld(t, "")
 	seen := newWatch(w.telegram)
-	seen.last["ticket_tg_1"] = 1
 	j := &judge{w: w, seen: seen, book: &ledger{
 		histories:     map[string]*history{"ticket_tg_1": {changes: []change{{ticket.StatusRead, "@a"}, {ticket.StatusClosed, "@a"}}}},
-		conversations: []*conversation{{number: 1}}, replies: []*reply{{number: 1, ticket: "ticket_tg_1", post: 1}},
+		conversations: []*conversation{{number: 1}}, replies: []*reply{{number: 1, ticket: "ticket_tg_1"}},
 		additions: []*addition{{kind: 'E', number: 1}}}}
 	j.judgeEvents([]kept{{kind: "created", text: "soakC1a"}, {kind: "created", text: "soakC1a"}, {kind: "status", ticket: "ticket_tg_1", status: "closed", actor: "@a"}})
 	if len(w.failures) != 4 {

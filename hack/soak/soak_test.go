@@ -48,7 +48,8 @@ func readOrder(t *testing.T) order {
 func TestNothingIsLost(t *testing.T) {
 	o := readOrder(t)
 	t.Logf("seed %d: SOAK_SEED=%d repeats this run", o.seed, o.seed)
-	w := newWorld(t, o.dsn)
+	w := newOffice(t, o.dsn, o.seed)
+	t.Logf("topics: %s", w.topics)
 	if !w.disk {
 		t.Log("the disk is not filled: this machine allows no mount namespaces, or the state is in a database")
 	}
@@ -65,13 +66,19 @@ func TestNothingIsLost(t *testing.T) {
 			var all sync.WaitGroup
 			all.Go(func() { newStaff(w, book, seen, o.seed, round).work(stop) })
 			for i := range o.size.people {
-				all.Go(func() { newPerson(w, book, o.seed, round*1000+i, stop).live() })
+				all.Go(func() {
+					if p := newPerson(w, book, o.seed, round*1000+i, stop); isOutlaw(p.user.ID) {
+						p.offend(seen)
+					} else {
+						p.live()
+					}
+				})
 			}
 			all.Wait()
 		}
 		c := &conductor{w: w, site: site, book: book, sabot: sabot, count: count}
 		runRound(c, plan(o.seed, round, o.size), o.full, crowd)
-		j := &judge{w: w, site: site, book: book, seen: seen, tolerable: w.kills + sabot.lost}
+		j := &judge{w: w, site: site, book: book, seen: seen, tolerable: w.kills + sabot.lost, tolerableTopics: w.kills + sabot.lostTopics}
 		last := time.Since(began) >= o.lasts || w.failing()
 		j.settle(began, count, last)
 		if w.failing() {
@@ -134,8 +141,9 @@ func (j *judge) settle(began time.Time, count map[fault]int, last bool) {
 	j.w.t.Logf("faults: %v, kills in all %d, connections %d, feedback sent again %d times, results that came again %d",
 		count, j.w.kills, s.Connections, j.site.again, s.Repeated)
 	j.w.t.Logf("of Telegram: %v, of them answers lost %d", j.w.telegram.Stats().Faults, j.tolerable-j.w.kills)
-	j.w.t.Logf("repeats, at most %d: tickets %d, messages %d, files %d; not judged, for the staff or a person used one of two copies: %d",
+	j.w.t.Logf("repeats, at most %d: tickets %d, messages %d, files %d; not judged, for a person used one of two copies: %d",
 		j.tolerable, j.repeatedPosts, j.repeatedMessages, j.repeatedCopies, j.unclear)
+	j.w.t.Logf("topics %d, messages of the banned %d, replies that the staff was told are lost %d", len(j.w.telegram.Topics(group)), j.book.outlawed, len(j.seen.lost))
 	if !last {
 		j.w.startBot()
 	}

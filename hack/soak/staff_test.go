@@ -20,8 +20,8 @@ type change struct {
 // history is what became of a ticket.
 type history struct {
 	changes []change
-	// replied are the posts that the staff replied to.
-	replied []int
+	// vague is set where it depends on who was faster whether a reply changed the status: the author blocks the bot at times.
+	vague bool
 }
 
 // now is the ticket's status.
@@ -43,12 +43,12 @@ func (h *history) give(c change) {
 type reply struct {
 	number int
 	ticket string
-	post   int
+	own    place // the first message of it
 	// to is the author's chat; 0 where the author is not in Telegram.
 	to int64
 	by string
-	// file is what was attached, if anything.
-	file string
+	// files are what was attached, if anything.
+	files []string
 }
 
 // staff works on tickets, one thing after the other, at a pace that three people have.
@@ -76,10 +76,14 @@ func (s *staff) work(stop <-chan struct{}) {
 		case !any:
 		case deed < 50:
 			s.press(p, status, who)
+		case deed < 53:
+			s.replyTo(s.direct(number), who, 3)
+		case deed < 60:
+			s.replyTo(s.direct(number), who, 1)
 		case deed < 95:
-			s.replyTo(s.direct(number), who, deed < 60)
+			s.replyTo(s.direct(number), who, 0)
 		default:
-			s.replyTo(p, who, false)
+			s.replyTo(p, who, 0)
 		}
 	}
 }
@@ -98,7 +102,10 @@ func (s *staff) direct(number int) post {
 func (s *staff) press(p post, status ticket.Status, who telegram.User) {
 	s.book.mu.Lock() // what is done first is handled first
 	defer s.book.mu.Unlock()
-	id, err := s.w.telegram.Press(group, p.id, ticket.CallbackData(p.ticket, status), who)
+	if s.w.isHistory(p.chat) {
+		return
+	}
+	id, err := s.w.telegram.Press(p.chat, p.id, ticket.CallbackData(p.ticket, status), who)
 	if err != nil {
 		s.w.fail("press at %s: %v", p.ticket, err)
 		return
@@ -107,30 +114,56 @@ func (s *staff) press(p post, status ticket.Status, who telegram.User) {
 	s.book.history(p.ticket).give(change{status, "@" + who.Username})
 }
 
-func (s *staff) replyTo(p post, who telegram.User, withFile bool) {
-	r := &reply{ticket: p.ticket, post: p.id, by: "@" + who.Username}
+// replyTo answers a ticket, with so many files: several are an album. In a ticket's own topic not every answer is a reply.
+func (s *staff) replyTo(p post, who telegram.User, files int) {
+	r := &reply{ticket: p.ticket, by: "@" + who.Username}
 	var conversationNumber int
 	if n, _ := fmt.Sscanf(p.mark, "soakC%da", &conversationNumber); n == 1 {
 		r.to = s.book.author(conversationNumber)
 	}
-	var media *telegram.Media
-	if withFile {
-		r.file = s.book.newFile()
-		media = &telegram.Media{Kind: telegram.Document, FileID: r.file, FileName: "answer.pdf"}
+	if blocks(r.to) {
+		files = min(files, 1) // of an album, the staff is told once
+	}
+	for range files {
+		r.files = append(r.files, s.book.newFile())
+	}
+	in := telegram.Incoming{ChatID: p.chat, By: who, ReplyTo: p.id}
+	if s.w.topics == "PerTicket" && p.chat == group && p.thread != 0 && s.dice.IntN(4) == 0 {
+		in.ReplyTo, in.ThreadID = 0, p.thread
 	}
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
+	if s.w.isHistory(p.chat) {
+		return
+	}
 	s.book.replies = append(s.book.replies, r)
 	r.number = len(s.book.replies)
-	_, err := s.w.telegram.Write(telegram.Incoming{ChatID: group, By: who, ReplyTo: p.id, Media: media,
-		Text: mark('R', r.number, 'a') + " " + words(s.dice, 3) + mark('R', r.number, 'z')})
-	if err != nil {
-		s.w.fail("reply to %s: %v", p.ticket, err)
-	}
+	in.Text = mark('R', r.number, 'a') + " " + words(s.dice, 3) + mark('R', r.number, 'z')
+	s.write(in, r)
 	h := s.book.history(p.ticket)
-	h.replied = append(h.replied, p.id)
+	h.vague = h.vague || blocks(r.to)
 	if r.to != 0 && h.now().status != ticket.StatusClosed {
 		h.give(change{ticket.StatusReplied, r.by})
+	}
+}
+
+// write puts a reply into the chat, each file with a message of its own.
+func (s *staff) write(in telegram.Incoming, r *reply) {
+	if len(r.files) > 1 {
+		in.AlbumID = fmt.Sprintf("staff-%d", r.number)
+	}
+	for i := range max(1, len(r.files)) {
+		if len(r.files) > 0 {
+			in.Media = &telegram.Media{Kind: telegram.Document, FileID: r.files[i], FileName: "answer.pdf"}
+		}
+		id, err := s.w.telegram.Write(in)
+		if err != nil {
+			s.w.fail("reply to %s: %v", r.ticket, err)
+		}
+		if i == 0 {
+			r.own = place{in.ChatID, id}
+		}
+		in.Text = ""
 	}
 }
 
@@ -140,6 +173,14 @@ func (l *ledger) history(name string) *history {
 		l.histories[name] = &history{}
 	}
 	return l.histories[name]
+}
+
+// statusOf is a ticket's status by what was done to it.
+func (l *ledger) statusOf(name string) ticket.Status {
+	if h := l.histories[name]; h != nil {
+		return h.now().status
+	}
+	return ticket.StatusNew
 }
 
 // replied is the ticket that a reply of the staff's is about.

@@ -108,9 +108,7 @@ func (j *judge) judgeEvents(events []kept) {
 		count("created", mark('C', c.number, 'a'))
 	}
 	for _, r := range j.book.replies {
-		if j.isLast(r.ticket, r.post) {
-			count("reply", mark('R', r.number, 'a'))
-		}
+		count("reply", mark('R', r.number, 'a'))
 	}
 	private := j.private()
 	for _, a := range j.book.additions {
@@ -119,7 +117,7 @@ func (j *judge) judgeEvents(events []kept) {
 		}
 	}
 	for name, h := range j.book.histories {
-		if got := statuses[name]; j.clear(h, name) && !reflect.DeepEqual(got, h.changes) {
+		if got := statuses[name]; !h.vague && !reflect.DeepEqual(got, h.changes) {
 			j.w.fail("the site would hear of %s: %v, and not %v", name, got, h.changes)
 		}
 	}
@@ -132,7 +130,7 @@ func (j *judge) judgeLog() {
 		j.w.fail("read the log: %v", err)
 		return
 	}
-	for _, secret := range append(j.w.secrets, "soakS", "soakC", "soakA", "soakR", "soakE") {
+	for _, secret := range append(j.w.secrets, "soakS", "soakC", "soakA", "soakR", "soakE", "soakB") {
 		if at := strings.Index(string(text), secret); at >= 0 {
 			j.w.fail("%q is in the bot's log: ...%s", secret, text[max(0, at-200):min(len(text), at+100)])
 		}

@@ -19,8 +19,14 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
-// group is the staff's chat.
-const group = int64(-1001234567890)
+// The staff's chats. group is that of the spec. Where the staff has an office, wishes and questions go to others, and the one for
+// questions is a group, asked, that becomes the supergroup grown.
+const (
+	group  = int64(-1001234567890)
+	wishes = int64(-1002234567890)
+	asked  = int64(-4012345678)
+	grown  = int64(-1004012345678)
+)
 
 // secretJWT is what the site lets the bot in by; it must not appear in the log.
 const secretJWT = "soak-token-that-nobody-may-log"
@@ -57,9 +63,11 @@ type world struct {
 	site     *simsite.Server
 	telegram *telegram.Server
 	secrets  []string
-	disk     bool // the state is on a tmpfs that can be filled
+	disk     bool   // the state is on a tmpfs that can be filled
+	topics   string // how tickets are put into topics
 
 	mu       sync.Mutex
+	moved    bool // asked is grown
 	bot      *process
 	failures []string
 	kills    int

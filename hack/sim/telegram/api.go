@@ -80,6 +80,7 @@ var methods = map[string]method{
 	"deleteforumtopic":       (*Server).deleteForumTopic,
 	"sendchataction":         (*Server).sendChatAction,
 	"editmessagetext":        (*Server).editMessageText,
+	"editmessagecaption":     (*Server).editMessageCaption,
 	"editmessagereplymarkup": (*Server).editMessageReplyMarkup,
 	"deletemessage":          (*Server).deleteMessage,
 	"answercallbackquery":    (*Server).answerCallbackQuery,

@@ -50,6 +50,8 @@ type Chat struct {
 	BotStatus string `json:"bot_status"`
 	// Muted means that the bot may not write.
 	Muted bool `json:"muted,omitempty"`
+	// NoMedia means that it may write text only.
+	NoMedia bool `json:"no_media,omitempty"`
 	// Forum means that the chat has topics.
 	Forum bool `json:"forum,omitempty"`
 	// NoTopicRight takes the right to manage topics from a bot that is an administrator.

@@ -36,6 +36,9 @@ func (s *Server) copyMessage(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ch.NoMedia && original.Media != nil {
+		return nil, badRequest("not enough rights to send " + mediaInRefusals[original.Media.Kind] + " to the chat")
+	}
 	reply, err := ch.replyTarget(p)
 	if err != nil {
 		return nil, err
@@ -60,6 +63,10 @@ func (s *Server) copyMessage(c *call) (any, error) {
 		MessageID int `json:"message_id"`
 	}{m.ID}, nil
 }
+
+// mediaInRefusals is what refusals call kinds of media.
+var mediaInRefusals = map[MediaKind]string{Photo: "photos", Document: "documents", Voice: "voice notes", Video: "videos",
+	VideoNote: "video notes", Audio: "music", Animation: "animations", Sticker: "stickers"}
 
 // toCopy finds the message that a request has copied.
 func (s *Server) toCopy(p params) (*message, error) {
@@ -89,6 +96,22 @@ func composeCaption(p params) (t richtext.Text, given bool, err error) {
 		err = badRequest("message caption is too long")
 	}
 	return t, given, err
+}
+
+func (s *Server) editMessageCaption(c *call) (any, error) {
+	caption, _, err := composeCaption(c.params)
+	if err != nil {
+		return nil, err
+	}
+	return s.edit(c.params, func(m *message) error {
+		if m.Media == nil {
+			return badRequest("there is no caption in the message to edit")
+		}
+		caption = caption.KeepMentions(s.person)
+		m.Edited = m.Edited || !richtext.Equal(m.content(), caption)
+		m.Text, m.Entities = caption.Text, caption.Entities
+		return nil
+	})
 }
 
 // reactions are the emoji that Telegram takes as reactions.

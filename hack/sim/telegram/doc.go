@@ -13,7 +13,7 @@
 //
 // Methods: getMe, getUpdates, getWebhookInfo, deleteWebhook, setMyCommands, getMyCommands, deleteMyCommands, getChat,
 // getChatMember, getChatAdministrators, getChatMemberCount, sendMessage, copyMessage, sendChatAction, editMessageText,
-// editMessageReplyMarkup, deleteMessage, setMessageReaction, answerCallbackQuery, createForumTopic, editForumTopic,
+// editMessageCaption, editMessageReplyMarkup, deleteMessage, setMessageReaction, answerCallbackQuery, createForumTopic, editForumTopic,
 // closeForumTopic, reopenForumTopic, deleteForumTopic. Texts go through package richtext, so that what Telegram
 // refuses is refused with the same words. Rate limits are sliding windows (see Limits); a refused request does not
 // count. Messages, copies, edits and what changes a topic count; reactions and answers to presses do not. Bots see in groups what

@@ -234,9 +234,21 @@ func TestCopyMessage(t *testing.T) {
 	if m := s.last(); m.Text != "other" || len(m.Entities) != 1 || m.ReplyTo != 1 {
 		t.Errorf("copied %+v", m)
 	}
+	id := fmt.Sprint(s.last().ID)
+	s.wants(s.inGroup("editMessageCaption", "message_id", id, "caption", "<i>new</i>", "parse_mode", "HTML"), "")
+	if m := s.last(); m.Text != "new" || m.Media == nil || !m.Edited {
+		t.Errorf("edited %+v", m)
+	}
+	s.send("a text")
+	s.wants(s.inGroup("editMessageCaption", "message_id", fmt.Sprint(s.last().ID), "caption", "x"), "Bad Request: there is no caption in the message to edit")
 	s.wants(copied("caption", strings.Repeat("x", 1025)), "Bad Request: message caption is too long")
 	s.wants(copied("message_id", "999"), "Bad Request: message to copy not found")
 	s.wants(copied("from_chat_id", "12345"), "Bad Request: chat not found")
+	if err := s.AddChat(telegram.Chat{ID: group, NoMedia: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.wants(copied(), "Bad Request: not enough rights to send photos to the chat")
+	s.wants(s.send("text"), "")
 	if n := s.Stats().Copied; n != 2 {
 		t.Errorf("%d copies", n)
 	}

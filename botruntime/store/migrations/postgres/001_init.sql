@@ -85,6 +85,7 @@ CREATE TABLE links (
     ticket          TEXT    NOT NULL,           -- by name
     peer_chat_id    BIGINT  NOT NULL DEFAULT 0,
     peer_message_id BIGINT  NOT NULL DEFAULT 0,
+    words           BIGINT  NOT NULL DEFAULT 0, -- a sum of what the message says
     at              BIGINT  NOT NULL,
     PRIMARY KEY (chat_id, message_id)
 );

@@ -113,6 +113,7 @@ CREATE TABLE links (
     ticket          TEXT    NOT NULL,           -- by name
     peer_chat_id    INTEGER NOT NULL DEFAULT 0,
     peer_message_id INTEGER NOT NULL DEFAULT 0,
+    words           INTEGER NOT NULL DEFAULT 0, -- a sum of what the message says
     at              INTEGER NOT NULL,
     PRIMARY KEY (chat_id, message_id)
 ) STRICT, WITHOUT ROWID;

@@ -14,7 +14,7 @@ import (
 // RetentionSpec is for how long what is finished is kept. What waits is kept until it is done.
 type RetentionSpecApplyConfiguration struct {
 	// tickets is how long a ticket is kept after anything last happened to it, with its links and statuses; 2160h (90 days)
-	// unless given. Later its buttons work no more, and a feedback that the site sends again becomes a new ticket.
+	// unless given. Later replies to it reach nobody, and a feedback that the site sends again becomes a new ticket.
 	Tickets *apiv1alpha1.Duration `json:"tickets,omitempty"`
 	// events is how long what the site may want to know is kept; 720h (30 days) unless given.
 	Events *apiv1alpha1.Duration `json:"events,omitempty"`

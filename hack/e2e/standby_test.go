@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+	"github.com/feedbackbridge/feedbackbridge/botruntime/wire"
+	"github.com/feedbackbridge/feedbackbridge/hack/e2e/world"
+)
+
+// stream is a site that sends one feedback after the other, the next one once it has the result of the one before.
+type stream struct {
+	w       *world.World
+	sent    int64
+	longest time.Duration // that a feedback has waited for its result
+}
+
+// patience is after how long a site sends a feedback again: version 1 acknowledges nothing, and what was sent into a
+// connection that was about to end is lost.
+const patience = time.Second
+
+// send sends the next feedback, again and again until it has a result.
+func (s *stream) send() {
+	s.w.T.Helper()
+	s.sent++
+	for began := time.Now(); ; {
+		id := s.w.Send(s.sent, "one of many")
+		ctx, cancel := context.WithTimeout(s.w.T.Context(), patience)
+		result, err := s.w.Site.WaitResult(ctx, id)
+		cancel()
+		took := time.Since(began)
+		switch {
+		case err == nil && result.OK:
+			s.longest = max(s.longest, took)
+			return
+		case err == nil:
+			s.w.T.Fatalf("feedback %d: %+v", s.sent, result)
+		case took > failoverTarget:
+			s.w.T.Fatalf("feedback %d has no result after %s", s.sent, took)
+		}
+	}
+}
+
+// until sends until something is done, and says how long the slowest feedback took meanwhile.
+func (s *stream) until(what string, done func() (ok bool, why string)) {
+	s.w.T.Helper()
+	s.longest = 0
+	took := world.Eventually(s.w.T, 2*time.Minute, what, func() (bool, string) { s.send(); return done() })
+	s.w.T.Logf("%s: after %s; no feedback took longer than %s", what, took.Round(time.Second), s.longest.Round(10*time.Millisecond))
+}
+
+// check fails where a feedback was not posted exactly once.
+func (s *stream) check() {
+	s.w.T.Helper()
+	for i := range s.sent {
+		if n := postsOf(s.w, fmt.Sprintf("ticket_site_%d", i+1)); n != 1 {
+			s.w.T.Errorf("feedback %d: %d posts", i+1, n)
+		}
+	}
+}
+
+// podNames are the pods that are not on their way out.
+func podNames(w *world.World) (names []string) {
+	w.T.Helper()
+	for _, p := range world.Pods(w.T, w.Namespace, client.MatchingLabels{v1alpha1.LabelBridge: w.Name}) {
+		if p.DeletionTimestamp == nil {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// A drain evicts one of two bots, and the other one when there is a third; the site hardly notices. What is left of the
+// budget holds up no drain of a bridge with one pod.
+func TestADrainTakesOneBotAtATime(t *testing.T) {
+	w, _ := newReplicated(t)
+	before, node := podNames(w), activePod(w).Spec.NodeName
+	schedulable := func(verb string) {
+		if _, err := world.Kubectl(context.Background(), verb, node); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(func() { schedulable("uncordon") })
+	said := filepath.Join(t.TempDir(), "said")
+	drained := make(chan error, 1)
+	go func() { drained <- drain(t.Context(), node, w.Name, said) }()
+
+	s := &stream{w: w}
+	s.until("the drain waits for the budget", func() (bool, string) {
+		words, err := os.ReadFile(said)
+		return err == nil && strings.Contains(string(words), "violate the pod's disruption budget"), fmt.Sprintf("it says %q (%v)", words, err)
+	})
+	left := slices.DeleteFunc(podNames(w), func(name string) bool { return !slices.Contains(before, name) })
+	if len(left) != 1 {
+		t.Errorf("of %v there are left %v, want one", before, left)
+	}
+	schedulable("uncordon")
+	s.until("the drain has taken the other one", func() (bool, string) {
+		select {
+		case err := <-drained:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return true, ""
+		default:
+			return false, "it goes on"
+		}
+	})
+	waitForPods(w, 2)
+	s.check()
+
+	one := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"runtime":{"replicas":1}}}`))
+	if err := world.Cluster.Patch(t.Context(), w.Bridge, one); err != nil {
+		t.Fatal(err)
+	}
+	waitForPods(w, 1)
+	var pod *corev1.Pod
+	world.Eventually(t, 30*time.Second, "the one pod can be evicted", func() (bool, string) {
+		pod = activePod(w)
+		eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
+		err := world.Cluster.SubResource("eviction").Create(t.Context(), pod, eviction)
+		return err == nil, fmt.Sprint(err)
+	})
+	world.Eventually(t, 30*time.Second, "another one works", func() (bool, string) {
+		now := activePod(w)
+		return now.UID != pod.UID, now.Name
+	})
+}
+
+// drain drains a node of the pods of one bridge, as a person would of all, and writes down what kubectl says.
+func drain(ctx context.Context, node, bridge, said string) error {
+	file, err := os.Create(said)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	cmd := exec.CommandContext(ctx, world.Cluster.KubectlPath, "--kubeconfig", world.Cluster.Kubeconfig, "drain", node,
+		"--pod-selector="+v1alpha1.LabelBridge+"="+bridge, "--delete-emptydir-data", "--timeout=100s")
+	cmd.Stdout, cmd.Stderr = file, file
+	return cmd.Run()
+}
+
+// A rollout that the spec knows nothing of replaces the pods as a changed spec does.
+func TestARestartedRolloutLosesNothing(t *testing.T) {
+	w, _ := newReplicated(t)
+	before := podNames(w)
+	s := &stream{w: w}
+	s.send()
+	if _, err := world.Kubectl(t.Context(), "-n", w.Namespace, "rollout", "restart", "deployment/"+v1alpha1.BotName(w.Name)); err != nil {
+		t.Fatal(err)
+	}
+	s.until("both pods are replaced", func() (bool, string) {
+		pods := world.Pods(t, w.Namespace, client.MatchingLabels{v1alpha1.LabelBridge: w.Name})
+		old := slices.ContainsFunc(pods, func(p corev1.Pod) bool { return slices.Contains(before, p.Name) })
+		return !old && len(pods) == 2, fmt.Sprintf("%d pods, of before: %t", len(pods), old)
+	})
+	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, time.Minute)
+	s.check()
+}
+
+// crash has PostgreSQL end every session and recover: that is what it does when one of its processes is killed.
+func (d *database) crash(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), "host="+filepath.Dir(d.socket)+" user=bot dbname=postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if err := conn.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close(t.Context()) // its other end is gone
+}
+
+// A database that is restarted costs seconds, and neither a pod nor a change of who works.
+func TestADatabaseThatRestartsIsReturnedTo(t *testing.T) {
+	w, d := newReplicated(t)
+	pod := activePod(w)
+	s := &stream{w: w}
+	s.send()
+	d.crash(t)
+	s.longest = 0
+	s.send()
+	t.Logf("the next post after %s", s.longest.Round(10*time.Millisecond))
+	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, time.Minute)
+	if again := activePod(w); again.UID != pod.UID || again.Status.ContainerStatuses[0].RestartCount != pod.Status.ContainerStatuses[0].RestartCount {
+		t.Error("another bot works, or the bot was restarted")
+	}
+	s.check()
+}
+
+// anotherWay opens a second port to a database.
+func (d *database) anotherWay(t *testing.T) *database {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(world.Cluster.HostAddress, "0"))
+	if err != nil {
+		t.Fatalf("listen where pods reach this machine: %v", err)
+	}
+	other := &database{socket: d.socket, conns: map[net.Conn]bool{}, port: int32(listener.Addr().(*net.TCPAddr).Port)}
+	done := make(chan struct{})
+	go func() { defer close(done); other.serve(listener) }()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		other.setCut(true)
+		<-done
+	})
+	return other
+}
+
+// used is how many connections go through, counted at both ends.
+func (d *database) used() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.conns)
+}
+
+// Another address of the database, or another password, is taken up by the bots as they run.
+func TestAChangedAddressOfTheDatabaseIsTakenUp(t *testing.T) {
+	w, d := newReplicated(t)
+	s := &stream{w: w}
+	s.send()
+	before := activePod(w)
+	other := d.anotherWay(t)
+	w.Secret("database", "dsn", other.dsn())
+	s.until("the new way is used, and the old one no more", func() (bool, string) {
+		return other.used() > 0 && d.used() == 0, fmt.Sprintf("the new one has %d connections, the old one %d", other.used(), d.used())
+	})
+	d.setCut(true)
+	s.send()
+	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, time.Minute)
+	restarts := int32(0)
+	for _, p := range world.Pods(t, w.Namespace, client.MatchingLabels{v1alpha1.LabelBridge: w.Name}) {
+		restarts += p.Status.ContainerStatuses[0].RestartCount
+	}
+	if names := podNames(w); restarts != 0 || !slices.Contains(names, before.Name) {
+		t.Errorf("%d restarts; there was %s, there are %v", restarts, before.Name, names)
+	}
+	s.check()
+}
+
+// A bot that takes over in the middle of a rotation knows both keys.
+func TestAStandbyTakesOverWithinARotation(t *testing.T) {
+	w, _ := newReplicated(t)
+	next := "hmac-the-next-one"
+	w.Secret("hmac", "key", next)
+	nextID := w.Key(next).ID()
+	accepts := func(what string) {
+		t.Helper()
+		world.Eventually(t, time.Minute, what, func() (bool, string) {
+			accepted := w.Report().HMACKeyIDs
+			return len(accepted) == 2 && slices.Contains(accepted, nextID), fmt.Sprint(accepted)
+		})
+	}
+	accepts("the active bot accepts the new key")
+	pod := activePod(w)
+	if err := world.Cluster.Delete(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	world.Eventually(t, failoverTarget, "another one is active", func() (bool, string) {
+		now := activePod(w)
+		return now.UID != pod.UID, now.Name
+	})
+	accepts("so does the one that took over")
+	if r := w.Result(w.Send(1, "signed with the key before"), failoverTarget); !r.OK || r.KeyID == nextID {
+		t.Errorf("with the key before: %+v", r)
+	}
+	w.Site.SetKey(w.Key(next), wire.FormUTF8)
+	if r := w.Result(w.Send(2, "signed with the new key"), failoverTarget); !r.OK || r.KeyID != nextID {
+		t.Errorf("with the new key: %+v", r)
+	}
+	world.Eventually(t, time.Minute, "the new key is the current one", func() (bool, string) {
+		if err := world.Cluster.Get(t.Context(), client.ObjectKeyFromObject(w.Bridge), w.Bridge); err != nil {
+			return false, err.Error()
+		}
+		keys := w.Bridge.Status.Credentials.HMAC
+		return keys.Phase == v1alpha1.RotationAdopted && keys.CurrentKeyID == nextID, fmt.Sprintf("%+v", keys)
+	})
+	waitForPods(w, 2)
+}
