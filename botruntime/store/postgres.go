@@ -96,6 +96,9 @@ func postgresConfig(dsn, schemaName string) (*pgx.ConnConfig, error) {
 
 // connect takes the lock and brings the schema up to date, on whatever server answers by now.
 func (e *postgresEngine) connect(ctx context.Context) (_ *sql.Conn, err error) {
+	if e.calm.Err() != nil {
+		return nil, errors.New("the bot is to end")
+	}
 	conn, err := e.writeDB.Conn(ctx)
 	if err != nil {
 		return nil, err

@@ -6,98 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store/pgtest"
 )
 
-// road is a way to the server of the tests. It can be blocked: connections stay then, and nothing comes through.
-type road struct {
-	listener net.Listener
-	server   string
-
-	mu    sync.Mutex
-	clear chan struct{} // closed while nothing blocks the way
-	ends  []net.Conn
-}
-
 // byRoad is a lab whose store takes a road to its database.
-func byRoad(t *testing.T) (*lab, *road) {
+func byRoad(t *testing.T) (*lab, *pgtest.Road) {
 	t.Helper()
-	l := inSchema(t)
-	directory, _, _ := strings.Cut(strings.TrimPrefix(l.opts.DSN, "host="), " ")
-	r := &road{server: directory + "/.s.PGSQL.5432", clear: make(chan struct{})}
-	close(r.clear)
-	var err error
-	if r.listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = r.listener.Close()
-		r.thaw()
-	})
-	go r.serve()
-	_, port, _ := net.SplitHostPort(r.listener.Addr().String())
-	l.opts.DSN = strings.Replace(l.opts.DSN, "host="+directory, "host=127.0.0.1 sslmode=disable port="+port, 1)
+	l, r := inSchema(t), pgtest.NewRoad(t)
+	l.opts.DSN = r.DSN
 	return l, r
-}
-
-func (r *road) serve() {
-	for {
-		near, err := r.listener.Accept()
-		if err != nil {
-			return
-		}
-		far, err := new(net.Dialer).DialContext(context.Background(), "unix", r.server)
-		if err != nil {
-			_ = near.Close()
-			continue
-		}
-		r.mu.Lock()
-		r.ends = append(r.ends, near, far)
-		r.mu.Unlock()
-		go r.carry(near, far)
-		go r.carry(far, near)
-	}
-}
-
-// carry takes what comes from one end to the other.
-func (r *road) carry(from, to net.Conn) {
-	defer func() { _, _ = from.Close(), to.Close() }()
-	for buffer := make([]byte, 32<<10); ; {
-		n, err := from.Read(buffer)
-		r.mu.Lock()
-		clear := r.clear
-		r.mu.Unlock()
-		<-clear
-		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
-			return
-		}
-	}
-}
-
-// freeze blocks the way.
-func (r *road) freeze() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.clear = make(chan struct{})
-}
-
-// thaw ends what was on the way, and clears it.
-func (r *road) thaw() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range r.ends {
-		_ = c.Close()
-	}
-	r.ends = nil
-	select {
-	case <-r.clear:
-	default:
-		close(r.clear)
-	}
 }
 
 // patient has a store wait for its server for so long.
@@ -119,7 +39,7 @@ func TestReadsOfAServerThatHangsEnd(t *testing.T) {
 	if _, err := s.WaitingChats(t.Context()); err != nil { // by a connection that stays
 		t.Fatal(err)
 	}
-	r.freeze()
+	r.Freeze()
 	for name, look := range map[string]func(context.Context) error{
 		"chats":   func(ctx context.Context) error { _, err := s.WaitingChats(ctx); return err },
 		"updates": func(ctx context.Context) error { _, err := s.PendingUpdates(ctx, 0, 9); return err },
@@ -138,7 +58,7 @@ func TestReadsOfAServerThatHangsEnd(t *testing.T) {
 	if err := s.Alive(t.Context()); err != nil {
 		t.Errorf("a bot whose server hangs is alive: %v", err)
 	}
-	r.thaw()
+	r.Thaw()
 	eventually(t, func() error {
 		_, err := s.Admit(t.Context(), []Request{request("b", 2)})
 		return err
@@ -186,7 +106,7 @@ func TestAServerThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 		ended <- err
 	}()
 	<-begun
-	r.freeze()
+	r.Freeze()
 	close(goOn)
 	s.Hurry()
 	closed := make(chan struct{})
@@ -201,7 +121,7 @@ func TestAServerThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 	case <-closed:
 	case <-time.After(10 * time.Second):
 		t.Error("it waits for the server")
-		r.thaw()
+		r.Thaw()
 		<-closed
 	}
 }
@@ -215,7 +135,7 @@ func TestAServerThatHangsDoesNotHoldUpTheEndOfABotThatBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	l.opts.Route = func(string) (chatID, threadID int64) { // a ticket is led to another chat then
-		r.freeze()
+		r.Freeze()
 		cancel()
 		return -1002, 0
 	}
@@ -234,8 +154,8 @@ func TestAServerThatHangsDoesNotHoldUpTheEndOfABotThatBegins(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("it waits for the server")
-		r.thaw()
-		<-opened
+		r.Thaw()
+		t.Log(<-opened)
 	}
 }
 

@@ -52,10 +52,11 @@ func staffCommands(name string) staffCommand {
 	return nil
 }
 
-// staffCommandOf is the command that a message in a staff's chat gives to this bot; nil for none.
+// staffCommandOf is the command that a message in a staff's chat gives to this bot; nil for none. What is forwarded is somebody
+// else's.
 func (h handlers) staffCommandOf(m *message) staffCommand {
 	name, addressee := command(m.Text)
-	if addressee != "" && !h.identity.isNamed(addressee) || !h.isFromStaff(m.Chat.ID) {
+	if addressee != "" && !h.identity.isNamed(addressee) || m.ForwardOrigin != nil || !h.isFromStaff(m.Chat.ID) {
 		return nil
 	}
 	return staffCommands(name)

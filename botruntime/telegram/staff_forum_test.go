@@ -61,13 +61,15 @@ func TestWhatIsForwardedIntoATopicStaysThere(t *testing.T) {
 	inForum(t, func(t *testing.T, w *world, author sim.User, _ *ticket.Catalog) {
 		post := w.feedback(author, "The map does not open")
 		writes := func(text, more string) {
-			w.feed(fmt.Sprintf(`{"message":{"message_id":%d,"date":1,"from":{"id":5,"first_name":"Ann"},"text":%q,"is_topic_message":true,`+
+			w.feed(fmt.Sprintf(`{"message":{"message_id":%d,"date":1,"from":{"id":1007,"first_name":"Boss"},"text":%q,"is_topic_message":true,`+
 				`"message_thread_id":%d,"chat":{"id":%d,"type":"supergroup"}%s}}`, 900+len(text), text, post.ThreadID, group, more))
 			settle(3 * time.Second)
 		}
-		w.quiet("a forward", func() {
-			writes("My card is 1234", `,"forward_origin":{"type":"hidden_user","sender_user_name":"Somebody else","date":1}`)
-		}, author.ID)
+		for _, text := range []string{"My card is 1234", "/close does not work"} {
+			w.quiet("a forward", func() {
+				writes(text, `,"forward_origin":{"type":"hidden_user","sender_user_name":"Somebody else","date":1}`)
+			}, author.ID, group)
+		}
 		if got := w.record("ticket_tg_1").Status; got != ticket.StatusNew {
 			t.Errorf("the ticket is %s", got)
 		}

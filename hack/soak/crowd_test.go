@@ -23,7 +23,7 @@ func (p *person) block() {
 	if err := p.w.telegram.Block(p.user.ID); err != nil {
 		p.w.fail("%s blocks the bot: %v", p.user.Username, err)
 	}
-	wait(nil, 500*time.Millisecond+time.Duration(p.dice.IntN(2500))*time.Millisecond)
+	wait(nil, time.Second+time.Duration(p.dice.IntN(4000))*time.Millisecond)
 	if err := p.w.telegram.Unblock(p.user.ID); err != nil {
 		p.w.fail("%s unblocks the bot: %v", p.user.Username, err)
 	}

@@ -17,7 +17,8 @@ type judge struct {
 	site *siteFeedback
 	book *ledger
 	seen *watch
-	// tolerable is how often anything in a chat may have come again: once a kill, and once for each lost answer of Telegram's.
+	// tolerable is how often anything in a chat may have come again: once a kill, and once for each lost answer of Telegram's;
+	// tolerableTopics is how many topics may be empty.
 	tolerable, tolerableTopics int
 
 	repeatedPosts, repeatedMessages, repeatedCopies int
@@ -120,9 +121,6 @@ func (j *judge) all() {
 		if n > j.tolerable {
 			j.w.fail("%d repeats in chat %d, where %d kills and lost answers can explain no more than as many", n, chat, j.tolerable)
 		}
-	}
-	if n := j.repeatedPosts; n > j.tolerable {
-		j.w.fail("%d tickets were posted again, after %d kills and lost answers", n, j.tolerable)
 	}
 	for _, text := range j.seen.strange {
 		j.w.fail("nobody can explain a message of the bot's in the group:\n%s", text)

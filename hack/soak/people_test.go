@@ -80,7 +80,7 @@ func (p *person) live() {
 		if p.pause() {
 			p.answerStaff()
 		}
-		if blocks(p.user.ID) && p.dice.IntN(2) == 0 {
+		if blocks(p.user.ID) {
 			p.block()
 		}
 	}

@@ -46,7 +46,7 @@ func TestTheJudgeSeesEveryLoss(t *testing.T) {
 		"feedback 1 came 2 times, 2 of them without a word", "the result of feedback 1 is lost", "feedback 2 is lost",
 		"should be about bug", "file soak-file-1 of the ticket of conversation 1 (ticket_tg_1) is lost", "the ticket of conversation 2 (ticket_tg_2) is lost",
 		"nobody can explain", "reply 1 to ticket_tg_1 came 2 times", "file soak-file-2 of reply 1 to ticket_tg_1 is lost", "reply 2 to ticket_tg_1 is lost", "addition 2 to ticket_tg_1 is lost",
-		"the status of ticket_tg_1 is lost", "where 0 kills and lost answers can explain", "1 tickets were posted again, after 0 kills",
+		"the status of ticket_tg_1 is lost", "where 0 kills and lost answers can explain",
 	} {
 		if !slices.ContainsFunc(w.failures, func(f string) bool { return strings.Contains(f, want) }) {
 			t.Errorf("the judge does not say %q", want)

@@ -141,7 +141,7 @@ func (j *judge) settle(began time.Time, count map[fault]int, last bool) {
 	j.w.t.Logf("faults: %v, kills in all %d, connections %d, feedback sent again %d times, results that came again %d",
 		count, j.w.kills, s.Connections, j.site.again, s.Repeated)
 	j.w.t.Logf("of Telegram: %v, of them answers lost %d", j.w.telegram.Stats().Faults, j.tolerable-j.w.kills)
-	j.w.t.Logf("repeats, at most %d: tickets %d, messages %d, files %d; not judged, for a person used one of two copies: %d",
+	j.w.t.Logf("repeats, at most %d a chat: tickets %d, messages %d, files %d; not judged, for a person used one of two copies: %d",
 		j.tolerable, j.repeatedPosts, j.repeatedMessages, j.repeatedCopies, j.unclear)
 	j.w.t.Logf("topics %d, messages of the banned %d, replies that the staff was told are lost %d", len(j.w.telegram.Topics(group)), j.book.outlawed, len(j.seen.lost))
 	if !last {

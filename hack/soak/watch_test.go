@@ -114,7 +114,9 @@ func (v *watch) take(m telegram.Message) {
 }
 
 // isPart tells the middle of a long text, which has no marks, and a nickname that became an answer to the staff.
-func isPart(text string) bool { return strings.Contains(text, "A long story") || strings.Contains(text, aNickname) }
+func isPart(text string) bool {
+	return strings.Contains(text, "A long story") || strings.Contains(text, aNickname)
+}
 
 // saysLost tells whether a message says that a reply was not delivered to a ticket's author.
 func saysLost(text, name string) bool {
