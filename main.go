@@ -124,13 +124,15 @@ func run(ctx context.Context, o options) error {
 	}
 	config.UserAgent = "feedbackbridge-operator/" + version
 	config.QPS, config.Burst = o.qps, o.burst
-	mgr, err := ctrl.NewManager(config, o.manager())
+	echoes := &controllers.Echoes{}
+	mgr, err := ctrl.NewManager(config, o.manager(echoes))
 	if err != nil {
 		return fmt.Errorf("set up the manager: %w", err)
 	}
 	reconciler := &controllers.Reconciler{
 		Client:         mgr.GetClient(),
 		Live:           mgr.GetAPIReader(),
+		Echoes:         echoes,
 		Recorder:       mgr.GetEventRecorder(controllers.ControllerName),
 		BotImage:       o.botImage,
 		APIServerPorts: o.apiServerPorts,
@@ -155,7 +157,7 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-func (o options) manager() ctrl.Options {
+func (o options) manager(echoes *controllers.Echoes) ctrl.Options {
 	serve := metricsserver.Options{BindAddress: o.metricsAddress}
 	if o.metricsSecure {
 		serve.SecureServing = true
@@ -165,7 +167,7 @@ func (o options) manager() ctrl.Options {
 	}
 	return ctrl.Options{
 		Scheme:                  controllers.Scheme(),
-		Cache:                   controllers.CacheOptions(o.watchNamespaces),
+		Cache:                   controllers.CacheOptions(o.watchNamespaces, echoes),
 		Metrics:                 serve,
 		HealthProbeBindAddress:  o.healthAddress,
 		PprofBindAddress:        o.pprofAddress,

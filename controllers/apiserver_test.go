@@ -164,7 +164,7 @@ func findBinaries() (string, error) {
 // request is one request of the operator.
 type request struct{ verb, resource, name string }
 
-// writes are the operator's requests in a namespace that change something.
+// writes are the operator's requests in a namespace that change something, or were refused because they would have.
 func (s *apiServer) writes(t *testing.T, namespace string) []request {
 	t.Helper()
 	return slices.DeleteFunc(s.requests(t, namespace), func(r request) bool { return r.verb == "get" || r.verb == "list" })

@@ -37,30 +37,35 @@ type cluster struct {
 	client.Client
 	// live reads from the API server instead of the cache.
 	live client.Reader
+	// echoes are told what was applied.
+	echoes *Echoes
 }
 
 // declare makes a child of its desired state; object is an empty object to read into. What is read is not the whole
 // object: see cachedKinds.
 func declare(key client.ObjectKey, object client.Object, desired runtime.ApplyConfiguration) child {
 	return func(ctx context.Context, c *cluster) (bool, error) {
-		err := c.Get(ctx, key, object)
+		what := kindOf(c.Scheme(), object) + " " + key.Name
+		patch, err := json.Marshal(desired)
+		if err != nil {
+			return false, fmt.Errorf("encode %s: %w", what, err)
+		}
+		digest := digestOf(patch)
+		var written *metav1.PartialObjectMetadata
+		err = c.Get(ctx, key, object)
 		switch {
 		case apierrors.IsNotFound(err):
-			if err := c.refuseForeign(ctx, key, object); err != nil {
-				return false, err
-			}
+			written, err = c.create(ctx, what, key, object, patch)
 		case err != nil:
-			return false, fmt.Errorf("read %s %s: %w", kindOf(c.Scheme(), object), key.Name, err)
+			return false, fmt.Errorf("read %s: %w", what, err)
+		case digest == ownedDigest(object):
+			return false, nil
 		default:
-			digest, err := digestOf(desired)
-			if err != nil {
-				return false, err
-			}
-			if digest == ownedDigest(object) {
-				return false, nil
-			}
+			written, err = c.apply(ctx, what, patch)
 		}
-		_, err = c.apply(ctx, kindOf(c.Scheme(), object)+" "+key.Name, desired)
+		if err == nil {
+			c.echoes.expect(written, digest)
+		}
 		return true, err
 	}
 }
@@ -76,12 +81,9 @@ func isSettled[T client.Object, A any](object T, desired A, extract func(T, stri
 	return equality.Semantic.DeepEqual(owned, desired), nil
 }
 
-// apply asks for no more of the object in answer than its metadata: the cache brings the rest.
-func (c *cluster) apply(ctx context.Context, what string, desired runtime.ApplyConfiguration) (*metav1.PartialObjectMetadata, error) {
-	patch, err := json.Marshal(desired)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", what, err)
-	}
+// apply asks for no more of the object in answer than its metadata: the cache brings the rest. patch is the JSON of an
+// apply configuration.
+func (c *cluster) apply(ctx context.Context, what string, patch []byte) (*metav1.PartialObjectMetadata, error) {
 	target := &metav1.PartialObjectMetadata{}
 	if err := json.Unmarshal(patch, target); err != nil {
 		return nil, fmt.Errorf("name %s: %w", what, err)
@@ -92,8 +94,50 @@ func (c *cluster) apply(ctx context.Context, what string, desired runtime.ApplyC
 	return target, nil
 }
 
-// refuseForeign looks, past the cache, which sees labelled objects only, for an object of the same name. Applying to
-// a user's own Secret would fill it with ours, and delete it with the bridge.
+// unborn is a version that no object ever has. An apply of it makes the object that does not exist, and is refused as a
+// conflict where there is one.
+const unborn = "1"
+
+// create applies an object that the cache, which sees labelled objects only, does not have. One that is there all the same
+// is not touched before it was looked at: applying to a user's own object would fill it with ours, and delete it with the
+// bridge.
+func (c *cluster) create(
+	ctx context.Context, what string, key client.ObjectKey, object client.Object, patch []byte,
+) (*metav1.PartialObjectMetadata, error) {
+	versioned, err := atVersion(patch, unborn)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", what, err)
+	}
+	written, err := c.apply(ctx, what, versioned)
+	if !apierrors.IsConflict(err) {
+		return written, err
+	}
+	if err := c.refuseForeign(ctx, key, object); err != nil {
+		return nil, err
+	}
+	return c.apply(ctx, what, patch)
+}
+
+// atVersion is a patch that is refused as a conflict unless the object has this version.
+func atVersion(patch []byte, version string) ([]byte, error) {
+	var object, meta map[string]json.RawMessage
+	if err := json.Unmarshal(patch, &object); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(object["metadata"], &meta); err != nil {
+		return nil, err
+	}
+	var err error
+	if meta["resourceVersion"], err = json.Marshal(version); err != nil {
+		return nil, err
+	}
+	if object["metadata"], err = json.Marshal(meta); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
+}
+
+// refuseForeign looks past the cache at an object of a child's name.
 func (c *cluster) refuseForeign(ctx context.Context, key client.ObjectKey, object client.Object) error {
 	gvk, err := apiutil.GVKForObject(object, c.Scheme())
 	if err != nil {

@@ -41,21 +41,21 @@ type cachedKind struct {
 
 // cachedKinds are the kinds that are cached, those with the operator's label only: the children, stripped of what nothing
 // reads, and the bots' pods.
-func cachedKinds() []cachedKind {
+func cachedKinds(echoes *Echoes) []cachedKind {
 	return []cachedKind{
-		childKind(corev1ac.ExtractServiceAccount, nil),
-		childKind(corev1ac.ExtractConfigMap, nil),
-		childKind(rbacac.ExtractRole, nil),
-		childKind(rbacac.ExtractRoleBinding, nil),
-		childKind(networkingac.ExtractNetworkPolicy, nil),
-		childKind(policyac.ExtractPodDisruptionBudget, nil),
-		childKind(corev1ac.ExtractPersistentVolumeClaim, func(kept, whole *corev1.PersistentVolumeClaim) {
+		childKind(echoes, corev1ac.ExtractServiceAccount, nil),
+		childKind(echoes, corev1ac.ExtractConfigMap, nil),
+		childKind(echoes, rbacac.ExtractRole, nil),
+		childKind(echoes, rbacac.ExtractRoleBinding, nil),
+		childKind(echoes, networkingac.ExtractNetworkPolicy, nil),
+		childKind(echoes, policyac.ExtractPodDisruptionBudget, nil),
+		childKind(echoes, corev1ac.ExtractPersistentVolumeClaim, func(kept, whole *corev1.PersistentVolumeClaim) {
 			kept.Spec.StorageClassName, kept.Status.Phase = whole.Spec.StorageClassName, whole.Status.Phase
 		}),
-		childKind(appsac.ExtractDeployment, func(kept, whole *appsv1.Deployment) {
+		childKind(echoes, appsac.ExtractDeployment, func(kept, whole *appsv1.Deployment) {
 			kept.Spec.Replicas, kept.Status = whole.Spec.Replicas, whole.Status
 		}),
-		childKind(coordinationac.ExtractLease, func(kept, whole *coordinationv1.Lease) {
+		childKind(echoes, coordinationac.ExtractLease, func(kept, whole *coordinationv1.Lease) {
 			kept.Spec = whole.Spec
 			if report, ok := whole.Annotations[v1alpha1.AnnotationReport]; ok {
 				kept.Annotations = map[string]string{v1alpha1.AnnotationReport: report}
@@ -65,8 +65,9 @@ func cachedKinds() []cachedKind {
 	}
 }
 
-// CacheOptions are the cache that the Reconciler depends on. It watches the given namespaces, or all where none is.
-func CacheOptions(namespaces []string) cache.Options {
+// CacheOptions are the cache that the Reconciler depends on, which has the same echoes. It watches the given namespaces, or
+// all where none is.
+func CacheOptions(namespaces []string, echoes *Echoes) cache.Options {
 	labelled, err := labels.NewRequirement(v1alpha1.LabelBridge, selection.Exists, nil)
 	utilruntime.Must(err)
 	options := cache.Options{ByObject: map[client.Object]cache.ByObject{
@@ -76,7 +77,7 @@ func CacheOptions(namespaces []string) cache.Options {
 			Field:     fields.OneTermNotEqualSelector("type", helmRelease),
 		},
 	}}
-	for _, kind := range cachedKinds() {
+	for _, kind := range cachedKinds(echoes) {
 		options.ByObject[kind.object] = cache.ByObject{Label: labels.NewSelector().Add(*labelled), Transform: kind.transform}
 	}
 	for _, namespace := range namespaces {
@@ -104,18 +105,22 @@ func transformTo[T client.Object](strip func(T) (T, error)) toolscache.Transform
 func childKind[T any, P interface {
 	*T
 	client.Object
-}, A any](extract func(P, string) (A, error), keep func(kept, whole P)) cachedKind {
+}, A any](echoes *Echoes, extract func(P, string) (A, error), keep func(kept, whole P)) cachedKind {
 	return cachedKind{P(new(T)), transformTo(func(whole P) (P, error) {
 		if isStripped(whole) {
 			return whole, nil
 		}
-		owned, err := extract(whole, string(fieldOwner))
-		if err != nil {
-			return nil, fmt.Errorf("read the managed fields of %s: %w", whole.GetName(), err)
-		}
-		digest, err := digestOf(owned)
-		if err != nil {
-			return nil, err
+		digest, known := echoes.heard(whole)
+		if !known {
+			owned, err := extract(whole, string(fieldOwner))
+			if err != nil {
+				return nil, fmt.Errorf("read the managed fields of %s: %w", whole.GetName(), err)
+			}
+			text, err := json.Marshal(owned)
+			if err != nil {
+				return nil, fmt.Errorf("encode %T: %w", owned, err)
+			}
+			digest = digestOf(text)
 		}
 		kept := P(new(T))
 		identify(kept, whole)
@@ -127,15 +132,12 @@ func childKind[T any, P interface {
 	})}
 }
 
-// digestOf is a digest of an apply configuration. Two have the same digest when they are the same, for their JSON is
-// canonical: fields in their order, sorted keys, quantities in their canonical form, and nothing of what is empty.
-func digestOf(applyConfiguration any) (string, error) {
-	text, err := json.Marshal(applyConfiguration)
-	if err != nil {
-		return "", fmt.Errorf("encode %T: %w", applyConfiguration, err)
-	}
+// digestOf is a digest of a text, such as the JSON of an apply configuration. Two of these have the same digest when they
+// are the same, for their JSON is canonical: fields in their order, sorted keys, quantities in their canonical form, and
+// nothing of what is empty.
+func digestOf(text []byte) string {
 	sum := sha256.Sum256(text)
-	return base64.RawStdEncoding.EncodeToString(sum[:18]), nil
+	return base64.RawStdEncoding.EncodeToString(sum[:18])
 }
 
 // digestPrefix marks a digest in a cached child's selfLink. API servers have stopped to set it; a map for an annotation

@@ -53,7 +53,7 @@ func transitions(before, after []metav1.Condition) []event {
 		case kind == v1alpha1.ConditionRotationOverdue, kind == v1alpha1.ConditionStorageTrouble:
 			out = append(out, event{corev1.EventTypeWarning, now.Reason, kind, now.Message})
 		case now.Status == metav1.ConditionTrue:
-			if hadTrouble(was) || kind == v1alpha1.ConditionReady && was != nil && was.Status != now.Status {
+			if hadTrouble(was) || kind == v1alpha1.ConditionReady && (was == nil || was.Status != now.Status) {
 				out = append(out, event{corev1.EventTypeNormal, now.Reason, kind, now.Message})
 			}
 		case was != nil && was.Status == metav1.ConditionTrue, now.Status == metav1.ConditionFalse && isNewTrouble(kind, now.Reason):

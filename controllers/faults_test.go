@@ -146,7 +146,7 @@ func (c *freshCache) Get(ctx context.Context, key client.ObjectKey, object clien
 	if err := c.reads.Get(ctx, key, object); err != nil {
 		return err
 	}
-	for kind, options := range CacheOptions(nil).ByObject {
+	for kind, options := range CacheOptions(nil, nil).ByObject {
 		if reflect.TypeOf(kind) != reflect.TypeOf(object) || options.Transform == nil {
 			continue
 		}

@@ -84,16 +84,17 @@ func newHarness(t *testing.T) *harness {
 	cfg := rest.CopyConfig(server.config)
 	cfg.UserAgent = operatorAgent
 	cfg.Impersonate.UserName = operatorUser
+	echoes := &Echoes{}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:     Scheme(),
-		Cache:      CacheOptions([]string{h.namespace}),
+		Cache:      CacheOptions([]string{h.namespace}, echoes),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	h.must(err)
 	h.mgr = mgr
 	h.operator = &Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: h.events, BotImage: testImage,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Echoes: echoes, Recorder: h.events, BotImage: testImage,
 		APIServerPorts: DefaultAPIServerPorts, Now: h.clock.Now,
 	}
 	return h

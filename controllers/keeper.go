@@ -3,9 +3,9 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -168,7 +168,7 @@ func (r *Reconciler) storeSecrets(ctx context.Context, b *v1alpha1.FeedbackBridg
 	c.events, c.signingEvents, c.siteEvents = nil, nil, nil
 	for _, w := range writes {
 		name := *w.desired.Name
-		written, err := r.storeSecret(ctx, b.Name, secrets[name], w)
+		written, err := r.storeSecret(ctx, b.Name, secrets[name], w.desired)
 		if err != nil {
 			return anyChanged, err
 		}
@@ -181,7 +181,7 @@ func (r *Reconciler) storeSecrets(ctx context.Context, b *v1alpha1.FeedbackBridg
 	return anyChanged, nil
 }
 
-// secretVersions names the state of a bridge and of the Secrets that it depends on, by the metadata in the cache.
+// secretVersions is a digest of the state of a bridge and of the Secrets that it depends on, by the metadata in the cache.
 func (r *Reconciler) secretVersions(ctx context.Context, b *v1alpha1.FeedbackBridge, names []string) (string, error) {
 	state := versionsOf(b)
 	for _, name := range names {
@@ -197,7 +197,7 @@ func (r *Reconciler) secretVersions(ctx context.Context, b *v1alpha1.FeedbackBri
 			writeVersion(state, meta)
 		}
 	}
-	return state.String(), nil
+	return digestOf(state.Bytes()), nil
 }
 
 // liveVersions is the same of Secrets that were read from the API server.
@@ -210,16 +210,16 @@ func liveVersions(b *v1alpha1.FeedbackBridge, names []string, secrets secretSet)
 			writeVersion(state, nil)
 		}
 	}
-	return state.String()
+	return digestOf(state.Bytes())
 }
 
-func versionsOf(b *v1alpha1.FeedbackBridge) *strings.Builder {
-	var state strings.Builder
+func versionsOf(b *v1alpha1.FeedbackBridge) *bytes.Buffer {
+	var state bytes.Buffer
 	fmt.Fprintf(&state, "%s/%d/%s", b.UID, b.Generation, rotateNowHash(b.Annotations[v1alpha1.AnnotationRotateNow]))
 	return &state
 }
 
-func writeVersion(state *strings.Builder, object metav1.Object) {
+func writeVersion(state *bytes.Buffer, object metav1.Object) {
 	if object == nil {
 		state.WriteString(" -")
 		return

@@ -247,35 +247,6 @@ func TestDriftIsReverted(t *testing.T) {
 	})
 }
 
-// A user's object that happens to bear a child's name is not taken over.
-func TestForeignObjectsAreLeftAlone(t *testing.T) {
-	h := newHarness(t).run()
-	h.createSecret("shop-bot", map[string]string{"mine": "value"})
-	h.must(h.client.Create(h.ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: "shop-bot", Namespace: h.namespace}, Data: map[string]string{"mine": "value"},
-	}))
-	h.createBridge("shop")
-	h.condition("shop", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed)
-	h.condition("shop", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonApplyFailed)
-	var secret corev1.Secret
-	h.must(h.get("shop-bot", &secret))
-	var config corev1.ConfigMap
-	h.must(h.get("shop-bot", &config))
-	for _, o := range []client.Object{&secret, &config} {
-		if len(o.GetLabels()) != 0 || len(o.GetOwnerReferences()) != 0 {
-			t.Errorf("%T has labels %v and owners %v", o, o.GetLabels(), o.GetOwnerReferences())
-		}
-	}
-	if len(secret.Data) != 1 || len(config.Data) != 1 {
-		t.Errorf("the user's objects hold %d and %d values, want their one each", len(secret.Data), len(config.Data))
-	}
-	for _, w := range h.server.writes(t, h.namespace) {
-		if w.resource == "secrets" || w.resource == "configmaps" {
-			t.Errorf("the operator tried to %s %s %s", w.verb, w.resource, w.name)
-		}
-	}
-}
-
 // The user's object is never written but for its status.
 func TestTheBridgeItselfIsNotTouched(t *testing.T) {
 	h := newHarness(t).run()

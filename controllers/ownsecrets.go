@@ -41,9 +41,9 @@ func loadHeld(b *v1alpha1.FeedbackBridge, secrets secretSet, in credentialsInput
 func (c *credentials) writes(b *v1alpha1.FeedbackBridge) ([]secretWrite, error) {
 	var list []secretWrite
 	if b.Spec.Credentials.JWT.Generate != nil {
-		list = append(list, secretWrite{buildSigningSecret(b, c.hold.pairs), true, c.signingEvents})
+		list = append(list, secretWrite{buildSigningSecret(b, c.hold.pairs), c.signingEvents})
 	}
-	list = append(list, secretWrite{buildSecret(b, c.hold), b.Spec.Credentials.HMAC.Generate != nil, c.events})
+	list = append(list, secretWrite{buildSecret(b, c.hold), c.events})
 	if b.SiteSecretName() == "" {
 		return list, nil
 	}
@@ -51,7 +51,7 @@ func (c *credentials) writes(b *v1alpha1.FeedbackBridge) ([]secretWrite, error) 
 	if err != nil {
 		return nil, err
 	}
-	return append(list, secretWrite{site, false, c.siteEvents}), nil
+	return append(list, secretWrite{site, c.siteEvents}), nil
 }
 
 // buildSecret is the bot's: the HMAC keys and the minted tokens. The user's other Secrets are mounted beside it, not

@@ -40,6 +40,8 @@ type Reconciler struct {
 	client.Client
 	// Live reads from the API server: Secrets.
 	Live client.Reader
+	// Echoes are the cache's.
+	Echoes *Echoes
 	// Recorder takes events.
 	Recorder events.EventRecorder
 	// BotImage is the bot's image where a bridge names none.
@@ -54,7 +56,9 @@ type Reconciler struct {
 	keys keyMaker
 }
 
-func (r *Reconciler) cluster() *cluster { return &cluster{Client: r.Client, live: r.Live} }
+func (r *Reconciler) cluster() *cluster {
+	return &cluster{Client: r.Client, live: r.Live, echoes: r.Echoes}
+}
 
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

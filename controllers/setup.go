@@ -85,7 +85,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 		}).
 		Watches(&v1alpha1.FeedbackBridge{}, bridgeEvents()).
 		Watches(&corev1.Secret{}, childEvents(r.bridgesOfSecret), builder.OnlyMetadata)
-	for _, kind := range cachedKinds() {
+	for _, kind := range cachedKinds(r.Echoes) {
 		var when []builder.WatchesOption
 		if _, isLease := kind.object.(*coordinationv1.Lease); isLease {
 			when = append(when, builder.WithPredicates(r.leaseNews()))

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -85,61 +84,38 @@ func isManaged(object metav1.Object) bool {
 // secretWrite is one Secret of the operator as it should be, and what has happened once it is.
 type secretWrite struct {
 	desired *corev1ac.SecretApplyConfiguration
-	// random is whether it holds keys that the operator made up, and that are nowhere else.
-	random bool
-	events []event
+	events  []event
 }
 
 // storeSecret writes a Secret when it is not what it should be, and returns what it is called then; nil where there was
 // nothing to write. have is it as the API server has it, or nil. Should it have changed since, the write is refused: two
 // operators, of which one was thought dead, must not undo each other's keys.
 func (r *Reconciler) storeSecret(
-	ctx context.Context, bridge string, have *corev1.Secret, w secretWrite,
+	ctx context.Context, bridge string, have *corev1.Secret, desired *corev1ac.SecretApplyConfiguration,
 ) (written *metav1.PartialObjectMetadata, err error) {
-	desired := w.desired
-	if have == nil && !w.random {
-		return r.cluster().apply(ctx, "Secret "+*desired.Name, desired)
-	}
-	if have == nil {
-		if have, err = r.claimSecret(ctx, desired); err != nil {
+	version := unborn
+	if have != nil {
+		if !isOfBridge(have, bridge) {
+			return nil, fmt.Errorf("apply Secret %s: %w", have.Name, errForeign)
+		}
+		if err := r.dropSlippedIn(ctx, have, desired); err != nil {
 			return nil, err
 		}
-	}
-	if !isOfBridge(have, bridge) {
-		return nil, fmt.Errorf("apply Secret %s: %w", have.Name, errForeign)
-	}
-	if err := r.dropSlippedIn(ctx, have, desired); err != nil {
-		return nil, err
-	}
-	settled, err := isSettled(have, desired, corev1ac.ExtractSecret)
-	if err != nil || settled {
-		return nil, err
+		settled, err := isSettled(have, desired, corev1ac.ExtractSecret)
+		if err != nil || settled {
+			return nil, err
+		}
+		version = have.ResourceVersion
 	}
 	meta := *desired.ObjectMetaApplyConfiguration
 	versioned := *desired
 	versioned.ObjectMetaApplyConfiguration = &meta
-	versioned.WithResourceVersion(have.ResourceVersion)
-	return r.cluster().apply(ctx, "Secret "+have.Name, &versioned)
-}
-
-// claimSecret makes a Secret that does not exist, without what it is to hold. An apply of the whole, held up on its way,
-// would replace the keys of the one that was made meanwhile; with the claim's version it is refused.
-func (r *Reconciler) claimSecret(ctx context.Context, desired *corev1ac.SecretApplyConfiguration) (*corev1.Secret, error) {
-	bare := *desired
-	bare.Data = nil
-	claim, err := applyForm[corev1.Secret](&bare)
+	versioned.WithResourceVersion(version)
+	patch, err := json.Marshal(&versioned)
 	if err != nil {
-		return nil, fmt.Errorf("claim Secret %s: %w", *desired.Name, err)
+		return nil, fmt.Errorf("encode Secret %s: %w", *desired.Name, err)
 	}
-	claim.Annotations = nil
-	err = r.Create(ctx, claim, fieldOwner)
-	if apierrors.IsAlreadyExists(err) {
-		err = apierrors.NewConflict(corev1.Resource("secrets"), *desired.Name, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("claim Secret %s: %w", *desired.Name, err)
-	}
-	return claim, nil
+	return r.cluster().apply(ctx, "Secret "+*desired.Name, patch)
 }
 
 // reservedData are the keys of Secrets that mean something to the bot or the site; none of them may be another writer's.

@@ -41,6 +41,8 @@ func grantedUnseen(a access) string {
 		return "the admission plug-in OwnerReferencesPermissionEnforcement asks for it; the controllers' tests run with it"
 	case a.verb == "list":
 		return "caches begin with a streamed watch, and with a list where the API server or a proxy cannot stream"
+	case a.verb == "get":
+		return "an object that has a child's name and is not in the cache is looked at; the controllers' tests make one of each kind"
 	case a.resource == "events" && a.verb == "patch":
 		return "an event that happens again within minutes is patched; a run need not have one"
 	case a.resource == "events" && a.group == "":

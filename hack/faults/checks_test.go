@@ -205,7 +205,8 @@ func (b *bridge) checkKeys(t *testing.T, writes []write) {
 	if b.kind == generated {
 		for sort := range sorts {
 			if n, made := len(written[sort]), b.person.made(sort); n != made+1 {
-				t.Errorf("%s: %d keys were made (sort %d), want the first and %d that were asked for", b.name, n, sort, made)
+				t.Errorf("%s: %d keys were made (sort %d), want the first and %d that were asked for\n%s", b.name, n, sort, made,
+					b.history(t, writes))
 			}
 		}
 		return
@@ -216,6 +217,30 @@ func (b *bridge) checkKeys(t *testing.T, writes []write) {
 	if len(written[hmacKey]) > 0 || len(written[signingKey]) > 0 {
 		t.Errorf("%s: the bot was given keys that are not the person's: %v", b.name, written)
 	}
+}
+
+// history tells how a bridge's Secrets came to hold their keys.
+func (b *bridge) history(t *testing.T, writes []write) string {
+	t.Helper()
+	var text strings.Builder
+	for _, w := range writes {
+		if w.resource != "secrets" || (w.name != v1alpha1.BotName(b.name) && w.name != v1alpha1.SigningSecretName(b.name)) {
+			continue
+		}
+		var object corev1.Secret
+		if err := json.Unmarshal(w.object, &object); err != nil {
+			t.Errorf("%s: %v", w, err)
+		}
+		fmt.Fprintf(&text, "%s late %t at version %q %v:", w, w.late, object.ResourceVersion, object.Annotations)
+		for _, name := range slices.Sorted(maps.Keys(object.Data)) {
+			fmt.Fprintf(&text, " %s=%.8s", name, fingerprint(object.Data[name]))
+		}
+		text.WriteByte('\n')
+	}
+	for _, a := range b.person.asks {
+		fmt.Fprintf(&text, "asked for: %+v\n", a)
+	}
+	return text.String()
 }
 
 // keysWritten are the ids of the keys that were ever written to a Secret, under some names.

@@ -61,51 +61,58 @@ const recordedUID = "00000000-0000-0000-0000-000000000000"
 // recordedBridge has names that no other has.
 func recordedBridge() *bridge { return &bridge{namespace: "load-99999", name: "bridge-99999"} }
 
-// floor is how long the bare client took, and how much CPU time the API server for it.
-type floor struct{ took, serverCPU time.Duration }
+// floor is a bare client that writes what the operator writes, for as many bridges, to an API server of its own.
+type floor struct {
+	o        options
+	plane    *plane
+	api      rest.Interface
+	bridges  []*bridge
+	children []applied
+	written  int // bridges
+}
 
-// measureFloor is how long a bare client takes to write what the operator writes, for as many bridges.
-func measureFloor(ctx context.Context, o options, dir string, children []applied) (f floor, err error) {
+// startFloor makes the bridges that the bare client writes the children of.
+func startFloor(ctx context.Context, o options, dir string, children []applied) (f *floor, err error) {
 	p, err := startPlane(ctx, dir, "Metadata")
 	if err != nil {
-		return f, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	bridges := nameBridges(o.bridges, o.namespaces)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.stop())
+		}
+	}()
+	f = &floor{o: o, plane: p, bridges: nameBridges(o.bridges, o.namespaces), children: children}
 	progress("floor: creating %d bridges", o.bridges)
-	if err := create(ctx, p, bridges, o.others); err != nil {
-		return f, err
+	if err := create(ctx, p, f.bridges, o.others); err != nil {
+		return nil, err
 	}
-	api, err := bareClient(p.account)
-	if err != nil {
-		return f, err
+	if f.api, err = bareClient(p.account); err != nil {
+		return nil, err
 	}
-	progress("floor: writing their %d children", o.bridges*len(children))
-	cpu, err := p.cpu(ctx)
-	if err != nil {
-		return f, err
-	}
-	start := time.Now()
-	err = each(ctx, len(bridges), o.inFlight, func(ctx context.Context, i int) error {
-		for _, child := range children {
-			if err := child.replay(ctx, api, bridges[i]); err != nil {
+	return f, nil
+}
+
+// write writes the children of the next bridges, until they exist for so many in all.
+func (f *floor) write(ctx context.Context, bridges int) error {
+	first := f.written
+	f.written = bridges
+	return each(ctx, bridges-first, f.o.inFlight, func(ctx context.Context, i int) error {
+		for _, child := range f.children {
+			if err := child.replay(ctx, f.api, f.bridges[first+i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return f, err
-	}
-	f.took = time.Since(start)
-	progress("floor: %s", f.took)
-	after, err := p.cpu(ctx)
-	if err != nil {
-		return f, err
-	}
-	f.serverCPU = after - cpu
-	_, err = p.requests.waitUntil(ctx, "the floor's objects exist", func(t tally) bool { return t.created == o.bridges*len(children) })
-	return f, err
+}
+
+// end sees that the bare client made what the operator makes.
+func (f *floor) end(ctx context.Context) error {
+	_, err := f.plane.requests.waitUntil(ctx, "the floor's objects exist", func(t tally) bool {
+		return t.created == f.o.bridges*len(f.children)
+	})
+	return errors.Join(err, f.plane.stop())
 }
 
 // bareClient talks as the operator's client does: protocol buffers, no limit of its own.

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// measureOperator takes all figures of the operator on one API server, on which bridges wait for it. children is how
-// many objects each bridge is to have.
-func measureOperator(ctx context.Context, o options, dir string, children int, r *report) (err error) {
-	p, err := startPlane(ctx, dir, "Metadata")
+// measureOperator takes all figures of the operator on one API server, on which bridges wait for it. children are what
+// it makes for one bridge, as they were recorded.
+func measureOperator(ctx context.Context, o options, dir string, children []applied, r *report) (err error) {
+	p, err := startPlane(ctx, filepath.Join(dir, "operator"), "Metadata")
 	if err != nil {
 		return err
 	}
@@ -24,17 +24,11 @@ func measureOperator(ctx context.Context, o options, dir string, children int, r
 		return err
 	}
 	log := filepath.Join(dir, "operator.log")
-	cpu, err := p.cpu(ctx)
-	if err != nil {
-		return err
+	op, err := measureStart(ctx, o, p, log, dir, children, r)
+	if op != nil {
+		defer func() { err = errors.Join(err, op.stop()) }()
 	}
-	op, err := startOperator(o, p, log)
 	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, op.stop()) }()
-	r.serverCPU = -cpu
-	if err := measureStart(ctx, o, p, op, children, r); err != nil {
 		return err
 	}
 	stop, err := bringUp(ctx, p, op, bridges, r)
@@ -63,31 +57,17 @@ func measureOperator(ctx context.Context, o options, dir string, children int, r
 	return measureRestart(ctx, o, p, again, r)
 }
 
-// measureStart waits until every child exists, and until nothing more is written.
-func measureStart(ctx context.Context, o options, p *plane, op *operator, children int, r *report) error {
-	progress("operator: waiting for %d children", o.bridges*children)
-	made, err := p.requests.waitUntil(ctx, "all children exist", func(t tally) bool { return t.created >= o.bridges*children })
-	if err != nil {
-		return err
+// measureStart starts the operator, waits until every child exists and until nothing more is written.
+func measureStart(ctx context.Context, o options, p *plane, log, dir string, children []applied, r *report) (op *operator, err error) {
+	if op, r.start, err = race(ctx, o, p, log, dir, children); err != nil {
+		return op, err
 	}
-	r.created = made.lastCreated.Sub(op.started)
-	progress("operator: %s", r.created)
-	cpu, err := p.cpu(ctx)
-	if err != nil {
-		return err
-	}
-	own, err := op.scrape(ctx)
-	if err != nil {
-		return err
-	}
-	r.serverCPU += cpu
-	r.ownCPU = time.Duration(own.values[cpuSeconds] * float64(time.Second))
 	quietened, err := p.requests.waitQuiet(ctx, quiet)
 	if err != nil {
-		return err
+		return op, err
 	}
-	r.quiet, r.startCalls = quietened.lastWrite.Sub(op.started), quietened.calls
-	return nil
+	r.quiet, r.startCalls = r.start.total().operator+quietened.lastWrite.Sub(quietened.lastCreated), quietened.calls
+	return op, nil
 }
 
 // bringUp starts the bots, and waits until every bridge is Ready and nothing more is written. stop ends the bots.

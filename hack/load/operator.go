@@ -59,13 +59,21 @@ func freePort() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
+// signal stops and continues the operator as one process.
+func (op *operator) signal(s syscall.Signal) error {
+	if err := op.cmd.Process.Signal(s); err != nil {
+		return fmt.Errorf("send the operator %s: %w", s, err)
+	}
+	return nil
+}
+
 // stop ends the operator. A second stop does nothing.
 func (op *operator) stop() error {
 	if op.cmd.ProcessState != nil {
 		return nil
 	}
-	if err := op.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stop the operator: %w", err)
+	if err := errors.Join(op.signal(syscall.SIGTERM), op.signal(syscall.SIGCONT)); err != nil {
+		return err
 	}
 	err := op.cmd.Wait()
 	if err != nil {

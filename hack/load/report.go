@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
@@ -13,13 +14,11 @@ import (
 
 // report is all that was measured.
 type report struct {
-	o      options
-	floors []floor
-	// created and quiet are from the operator's start until all children existed, and until the last write.
-	created, quiet time.Duration
-	// serverCPU and ownCPU are what the API server and the operator used until then.
-	serverCPU, ownCPU time.Duration
-	startCalls        map[call]int
+	o     options
+	start start
+	// quiet is from the operator's start until the last write, without the bare client's turns.
+	quiet      time.Duration
+	startCalls map[call]int
 	// botsUp is how long it took to start the simulated bots, ready from then to the last write.
 	botsUp, ready time.Duration
 	readyCalls    map[call]int
@@ -41,15 +40,16 @@ func newReport(o options) *report { return &report{o: o} }
 
 // print writes the table of docs/performance.md, and below it what the operator's requests were.
 func (r *report) print(out io.Writer) error {
-	floor := (r.floors[0].took + r.floors[1].took) / 2
-	floorCPU := (r.floors[0].serverCPU + r.floors[1].serverCPU) / 2
+	all := r.start.total()
+	byRatio := slices.SortedFunc(slices.Values(r.start.turns), func(a, b turn) int { return cmp.Compare(a.ratio(), b.ratio()) })
 	n := float64(r.o.bridges)
 	slices.Sort(r.scrapes)
 	rows := [][2]string{
-		{"the bare client's writes, before and after the operator's", seconds(r.floors[0].took) + ", " + seconds(r.floors[1].took)},
-		{"operator's start to all children", fmt.Sprintf("%s (%.2f x)", seconds(r.created), float64(r.created)/float64(floor))},
+		{fmt.Sprintf("the bare client's writes, in %d turns with the operator's", len(byRatio)), seconds(all.floor)},
+		{"operator's start to all children; single turns", fmt.Sprintf("%s (%.2f x); %.2f to %.2f x",
+			seconds(all.operator), all.ratio(), byRatio[0].ratio(), byRatio[len(byRatio)-1].ratio())},
 		{"the API server's CPU for the bare client, for the operator; the operator's own",
-			seconds(floorCPU) + ", " + seconds(r.serverCPU) + "; " + seconds(r.ownCPU)},
+			seconds(r.start.floorServer) + ", " + seconds(r.start.operatorServer) + "; " + seconds(r.start.operator)},
 		{"operator's start to the last write, bots not running", seconds(r.quiet)},
 		{fmt.Sprintf("last of the bots reports (they took %s to start) to all Ready", seconds(r.botsUp)), seconds(r.ready)},
 		{"writes while settled for " + short(r.o.settled), fmt.Sprint(r.settledWrites)},

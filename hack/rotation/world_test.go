@@ -156,15 +156,16 @@ func (w *world) startOperator(t *testing.T) {
 	t.Helper()
 	cfg := rest.CopyConfig(w.config)
 	cfg.Impersonate.UserName = operatorUser
+	echoes := &controllers.Echoes{}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:     controllers.Scheme(),
-		Cache:      controllers.CacheOptions([]string{namespace}),
+		Cache:      controllers.CacheOptions([]string{namespace}, echoes),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	must(t, err)
 	reconciler := &controllers.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(controllers.ControllerName),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Echoes: echoes, Recorder: mgr.GetEventRecorder(controllers.ControllerName),
 		BotImage: "example.test/bot:1", APIServerPorts: controllers.DefaultAPIServerPorts, Now: time.Now,
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -3,6 +3,7 @@
 package soak
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,14 @@ func blocks(id int64) bool { return id >= 5000 && role(id) == 5 }
 
 // isOutlaw tells a person whom the staff bans and forgives, again and again.
 func isOutlaw(id int64) bool { return id >= 5000 && role(id) == 4 }
+
+// hasArrived waits for the files of the person's last ticket: of somebody who blocks the bot it can copy nothing, and says so.
+func (p *person) hasArrived(seen *watch) bool {
+	last := p.book.lastOf(p.user.ID)
+	return last == nil || poll(90*time.Second*slowness, func() bool {
+		return !slices.ContainsFunc(last.files, func(f string) bool { return len(seen.copies(f)) == 0 })
+	})
+}
 
 // block has the person block the bot for a while.
 func (p *person) block() {

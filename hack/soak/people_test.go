@@ -72,7 +72,7 @@ func newPerson(w *world, book *ledger, seed uint64, number int, stop <-chan stru
 }
 
 // live has conversations until it is told to stop. One that has begun is brought to its end.
-func (p *person) live() {
+func (p *person) live(seen *watch) {
 	for p.pause() {
 		if !p.converse() {
 			return
@@ -80,7 +80,7 @@ func (p *person) live() {
 		if p.pause() {
 			p.answerStaff()
 		}
-		if blocks(p.user.ID) {
+		if blocks(p.user.ID) && p.hasArrived(seen) {
 			p.block()
 		}
 	}

@@ -70,7 +70,7 @@ func TestNothingIsLost(t *testing.T) {
 					if p := newPerson(w, book, o.seed, round*1000+i, stop); isOutlaw(p.user.ID) {
 						p.offend(seen)
 					} else {
-						p.live()
+						p.live(seen)
 					}
 				})
 			}

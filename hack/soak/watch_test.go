@@ -65,6 +65,11 @@ var (
 func (v *watch) scan() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	fresh := v.telegram.Messages(asked)[v.next[asked]:] // before grown; its numbers are those of private chats, too
+	v.next[asked] += len(fresh)
+	for _, m := range fresh {
+		v.take(m)
+	}
 	for _, chat := range []int64{group, wishes, grown} {
 		for {
 			m, ok := v.telegram.Message(chat, v.next[chat])
@@ -76,11 +81,6 @@ func (v *watch) scan() {
 			v.next[chat] = m.ID + 1
 			v.take(m)
 		}
-	}
-	fresh := v.telegram.Messages(asked)[v.next[asked]:] // its numbers are those of private chats, too
-	v.next[asked] += len(fresh)
-	for _, m := range fresh {
-		v.take(m)
 	}
 }
 
@@ -106,6 +106,7 @@ func (v *watch) take(m telegram.Message) {
 		}
 	case saysLost(m.Text, name):
 		v.lost[place{m.ChatID, m.ReplyTo}], v.lostOf[name] = true, true
+	case strings.Contains(m.Text, texts.Staff.FileRefused.With(ticket.Values{"Ticket": name})): // of a file that was repeated, perhaps
 	case isAnswer(m.Text):
 		v.answers[place{m.ChatID, m.ReplyTo}] = m.Text
 	case len(marks) == 0 && !isPart(m.Text):
