@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -21,7 +20,7 @@ type vectorV2 struct {
 	Secret    string `json:"secret"`
 	Now       int64  `json:"now"`       // when the frame was read, in Unix seconds
 	Frame     string `json:"frame"`     // as it was sent
-	To        Side   `json:"to"`        // who reads it; the bot unless given
+	Receiver  Side   `json:"receiver"`  // who reads it
 	Canonical string `json:"canonical"` // what its signature covers
 	Error     string `json:"error"`     // the error code that it is refused with; "" where it is good
 }
@@ -44,7 +43,7 @@ func TestVectorsV2(t *testing.T) {
 	}
 	for _, v := range file.Vectors {
 		t.Run(v.Name, func(t *testing.T) {
-			e, err := DecodeV2([]byte(v.Frame), cmp.Or(v.To, ToBot), DefaultLimits())
+			e, err := DecodeV2([]byte(v.Frame), v.Receiver, DefaultLimits())
 			if err == nil {
 				_, err = e.Verify(NewKeyRing(mustKey(t, v.Secret)), time.Unix(v.Now, 0), 45*time.Second)
 			}
