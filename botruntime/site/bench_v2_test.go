@@ -66,7 +66,7 @@ func benchSite(b *testing.B, ws *websocket.Conn, key wire.Key) {
 		write.Lock()
 		defer write.Unlock()
 		nonce++
-		frame, err := wire.AppendV2(nil, id, body, key, time.Now().Unix(), strconv.Itoa(nonce))
+		frame, err := wire.AppendV2(nil, wire.ToBot, id, body, key, time.Now().Unix(), strconv.Itoa(nonce))
 		if err == nil {
 			err = ws.WriteMessage(websocket.TextMessage, frame)
 		}
@@ -87,7 +87,7 @@ func benchSite(b *testing.B, ws *websocket.Conn, key wire.Key) {
 			b.Error(err)
 			return
 		}
-		e, err := wire.DecodeV2(data, wire.DefaultLimits())
+		e, err := wire.DecodeV2(data, wire.ToSite, wire.DefaultLimits())
 		if err != nil {
 			b.Error(err)
 			return

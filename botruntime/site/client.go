@@ -139,6 +139,8 @@ type Client struct {
 	connections int
 	// refused is whether the site did not accept the last connection's token.
 	refused bool
+	// spoke is the version of the protocol that the last session spoke.
+	spoke int
 	// renewed is whether the last session took a signal of CredentialsChanged.
 	renewed bool
 }
@@ -221,7 +223,10 @@ func (c *Client) hold(ctx context.Context, credentials Credentials) (lived time.
 		c.health.Reconnected()
 	}
 	c.log.Info("connected to the site", "host", c.host, "protocol", l.protocol())
-	c.health.Protocol(l.protocol())
+	if c.health.Protocol(l.protocol()); l.version < c.spoke {
+		c.log.Warn("the site selects an older version of the protocol than before", "protocol", l.protocol())
+	}
+	c.spoke = l.version
 	s := newSession(c, l)
 	connected := func() { c.health.Site(true, v1alpha1.ReasonConnected, "connected to "+c.host) }
 	if c.refused {

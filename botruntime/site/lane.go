@@ -29,7 +29,7 @@ const (
 	// again at pauses that double up to longestPatience. More than mostStuck hold them up.
 	stuckAfter      = 3
 	longestPatience = time.Hour
-	mostStuck       = 64
+	mostStuck       = 512
 )
 
 // parcel is a frame for the site that is kept until the site has acknowledged it.

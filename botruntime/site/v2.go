@@ -62,24 +62,28 @@ func newV2(s *session) *v2 {
 
 // greeting is the bot's hello.
 func (v *v2) greeting() ([]message, error) {
-	ids := v.cfg.Credentials().Keys.IDs()
-	v.announced = ids
-	hello := wire.Hello{Software: v.cfg.UserAgent, Protocol: 2, Keys: ids}
-	if v.cfg.Desk != nil {
-		hello.Capabilities = []string{wire.CapabilityStatuses, wire.CapabilityReplies, wire.CapabilityAttachments}
-	}
-	if len(ids) > 0 {
-		hello.Preferred = ids[0]
-	}
-	parcel := v.queue.add(hello)
-	parcel.sent, parcel.times = time.Now(), 1
-	v.controls.after, v.controls.flying = parcel.seq, append(v.controls.flying, parcel)
-	v.ledger.note(parcel.id, v.controls, parcel.seq)
-	frame, err := v.sign(parcel.id, hello)
+	v.announced = v.cfg.Credentials().Keys.IDs()
+	p := v.queue.add(v.sayHello)
+	p.sent, p.times = time.Now(), 1
+	v.controls.after, v.controls.flying = p.seq, append(v.controls.flying, p)
+	v.ledger.note(p.id, v.controls, p.seq)
+	frame, err := v.sign(p.id, v.sayHello())
 	if err != nil {
 		return nil, err
 	}
 	return []message{textMessage(frame)}, nil
+}
+
+// sayHello is what the bot says of itself, with the keys that it holds by now.
+func (v *v2) sayHello() wire.Body {
+	hello := wire.Hello{Software: v.cfg.UserAgent, Protocol: 2, Keys: v.cfg.Credentials().Keys.IDs()}
+	if v.cfg.Desk != nil {
+		hello.Capabilities = []string{wire.CapabilityStatuses, wire.CapabilityReplies, wire.CapabilityAttachments}
+	}
+	if len(hello.Keys) > 0 {
+		hello.Preferred = hello.Keys[0]
+	}
+	return hello
 }
 
 // pong needs nothing done: version 2 has acks.
@@ -121,13 +125,14 @@ func (v *v2) announceKeys() {
 		return
 	}
 	v.announced = ids
-	v.queue.add(wire.KeyUpdate{Accepted: ids, Preferred: ids[0], At: time.Now()})
+	update := wire.KeyUpdate{Accepted: ids, Preferred: ids[0], At: time.Now()}
+	v.queue.add(func() wire.Body { return update })
 }
 
 // sign prints a frame, signed now with the key that the bot prefers of those that the site has. Where that shows none, the
 // site may still know the one that the bot prefers of all.
 func (v *v2) sign(id string, body wire.Body) ([]byte, error) {
-	frame, err := wire.AppendV2(nil, id, body, v.key(), time.Now().Unix(), uuid.NewString())
+	frame, err := wire.AppendV2(nil, wire.ToSite, id, body, v.key(), time.Now().Unix(), uuid.NewString())
 	if err != nil {
 		return nil, fmt.Errorf("sign a frame: %w", err)
 	}

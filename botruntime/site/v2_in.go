@@ -17,7 +17,7 @@ import (
 // handle judges a frame by the order of the protocol: shape, signature, age. The store judges whether it is known and
 // whether its nonce is; what is known is not read again.
 func (v *v2) handle(data []byte, readAt time.Time) {
-	e, err := wire.DecodeV2(data, v.cfg.Limits)
+	e, err := wire.DecodeV2(data, wire.ToBot, v.cfg.Limits)
 	if err != nil {
 		var invalid *wire.InvalidMessageError
 		errors.As(err, &invalid)

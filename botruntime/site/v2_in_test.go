@@ -7,9 +7,12 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store"
@@ -57,7 +60,7 @@ func TestTheBotBeginsWithHello(t *testing.T) {
 		}
 	}, func(r *rig, _ *testDesk) {
 		r.delivered(1)
-		e, err := wire.DecodeV2(first, wire.DefaultLimits())
+		e, err := wire.DecodeV2(first, wire.ToSite, wire.DefaultLimits())
 		r.must(err)
 		hello, err := e.Hello()
 		r.must(err)
@@ -123,8 +126,8 @@ func TestRefusalsOfVersion2(t *testing.T) {
 		{"old", simsite.Outgoing{Data: good, Age: simsite.Duration(time.Minute)}, "expired", "Message expired", true, 0, RefusedExpired},
 		{"no message", simsite.Outgoing{Data: json.RawMessage(`{"feedback_id": 1}`)}, "invalid_payload", "Invalid payload: category: missing",
 			false, 1, RefusedInvalidPayload},
-		{"a bad file", simsite.Outgoing{Data: json.RawMessage(`{"feedback_id": 1, "category": "bug", "message": "m", "attachments": [{"url": "x"}]}`)},
-			"invalid_payload", "Invalid payload: attachments: 0: url: not an https:// address", false, 1, RefusedInvalidPayload},
+		{"a bad file", simsite.Outgoing{Data: json.RawMessage(`{"feedback_id": 1, "category": "bug", "message": "m", "attachments": [7]}`)},
+			"invalid_payload", "Invalid payload: attachments: 0: an integer, not an object", false, 1, RefusedInvalidPayload},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubbleV2(t, nil, func(r *rig, _ *testDesk) {
@@ -339,6 +342,35 @@ func TestAStoreThatFailsAcknowledgesNothing(t *testing.T) {
 		r.store.set(func(s *testStore) { s.broken = nil })
 		if result := r.result(id); !result.OK { // the site sends it again: it was not acknowledged
 			t.Errorf("result %+v", result)
+		}
+	})
+}
+
+// Both sides sign with the same keys: whoever sits between them can send a frame back to who wrote it.
+func TestAFrameThatIsSentBackToTheBotHasNoEffect(t *testing.T) {
+	var mu sync.Mutex
+	var sent []byte
+	bubbleV2(t, func(site *simsite.Config, _ *Config) {
+		check := site.OnFrame
+		site.OnFrame = func(version int, frame []byte) {
+			if strings.Contains(string(frame), wire.TypeFeedbackReply) {
+				mu.Lock()
+				sent = slices.Clone(frame)
+				mu.Unlock()
+			}
+			check(version, frame)
+		}
+	}, func(r *rig, desk *testDesk) {
+		r.delivered(5)
+		r.emit(store.Event{Kind: store.EventReply, Ticket: "ticket_site_5", Text: "Ответ", At: time.Now()})
+		r.told(wire.TypeFeedbackReply, 1)
+		acked := r.site.Stats().Acked
+		mu.Lock()
+		r.must(r.site.SendRaw(websocket.TextMessage, sent))
+		mu.Unlock()
+		synctest.Wait()
+		if got := r.site.Stats().Acked; got != acked || len(desk.replies) != 0 || r.health.count(RefusedInvalidMessage) != 1 {
+			t.Errorf("%d acks more, brought %+v, counted %v", got-acked, desk.replies, r.health.refused)
 		}
 	})
 }

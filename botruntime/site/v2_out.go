@@ -32,12 +32,12 @@ type controlQueue struct {
 	parcels []parcel
 }
 
-// add puts a frame at the end.
-func (q *controlQueue) add(body wire.Body) parcel {
+// add puts a frame at the end, which says what body says when it is sent.
+func (q *controlQueue) add(body func() wire.Body) parcel {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.last++
-	p := parcel{seq: q.last, id: uuid.NewString(), body: func(context.Context) wire.Body { return body }}
+	p := parcel{seq: q.last, id: uuid.NewString(), body: func(context.Context) wire.Body { return body() }}
 	q.parcels = append(q.parcels, p)
 	select {
 	case q.ready <- struct{}{}:

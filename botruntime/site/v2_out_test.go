@@ -337,7 +337,7 @@ func TestARefusalsAckDoesNotEndTheWaitForTheResult(t *testing.T) {
 				r.must(err)
 				r.sent(id, func(s simsite.Sent) bool { return s.Result.OK })
 				for _, want := range []int{1, 0} { // the refusal's ack, and then the result's
-					ack, err := wire.AppendV2(nil, id, wire.Ack{}, testKey(t, "first"), time.Now().Unix(), fmt.Sprint("nonce ", want))
+					ack, err := wire.AppendV2(nil, wire.ToBot, id, wire.Ack{}, testKey(t, "first"), time.Now().Unix(), fmt.Sprint("nonce ", want))
 					r.must(err)
 					r.must(r.site.SendRaw(websocket.TextMessage, ack))
 					time.Sleep(2 * settlePause) // of the bubble

@@ -59,16 +59,20 @@ type DueEvent struct {
 	Written ticket.Ticket
 }
 
+// offeredFor is how long an event is offered to a site: as long as it remembers what it has had. One that is kept for longer
+// is kept for the protocol's next version, or for nobody.
+const offeredFor = 30 * day
+
 // selectDueEvents casts its limit: SQLite would prepare it anew for each plain one.
 const selectDueEvents = `
 	SELECT e.seq, e.id, e.kind, e.ticket, e.feedback_id, e.actor, e.status, e.text, e.at, e.data,
 		coalesce(t.name, ''), coalesce(t.source, ''), coalesce(t.telegram_id, 0), coalesce(t.username, ''), coalesce(t.first_name, ''),
 		coalesce(t.nickname, ''), coalesce(t.category, ''), coalesce(t.message, ''), coalesce(t.created_at, 0)
 	FROM events e LEFT JOIN tickets t ON t.name = e.ticket
-	WHERE e.seq > ? AND e.seq <= ? AND e.kind IN (?, ?, ?, ?) ORDER BY e.seq LIMIT CAST(? AS BIGINT)`
+	WHERE e.seq > ? AND e.seq <= ? AND e.at >= ? AND e.kind IN (?, ?, ?, ?) ORDER BY e.seq LIMIT CAST(? AS BIGINT)`
 
 // DueEvents returns events of the kinds given that the site has not confirmed, in the order of their Seq, from behind
-// after. It waits until nothing can undo them any more.
+// after, as long as it may be told of them. It waits until nothing can undo them any more.
 func (s *Store) DueEvents(ctx context.Context, after int64, kinds []EventKind, limit int) ([]DueEvent, error) {
 	if err := s.writer.syncer.settled(ctx); err != nil {
 		return nil, fmt.Errorf("wait for the events that are due: %w", err)
@@ -77,7 +81,8 @@ func (s *Store) DueEvents(ctx context.Context, after int64, kinds []EventKind, l
 	for i, kind := range kinds {
 		wanted[i] = string(kind)
 	}
-	events, err := read(ctx, s, scanEvent, selectDueEvents, after, s.writer.syncer.durable(), wanted[0], wanted[1], wanted[2], wanted[3], limit)
+	since := millis(s.opts.Now().Add(-offeredFor))
+	events, err := read(ctx, s, scanEvent, selectDueEvents, after, s.writer.syncer.durable(), since, wanted[0], wanted[1], wanted[2], wanted[3], limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the events that are due: %w", err)
 	}

@@ -104,6 +104,21 @@ func TestEventsThatTheSiteDoesNotTakeWait(t *testing.T) {
 	})
 }
 
+// A site forgets after a month what it has had: it must not be told again.
+func TestEventsOfLastMonthAreNotDue(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		l.opts.Retention.Events = 365 * day
+		now := epoch
+		l.opts.Now = func() time.Time { return now }
+		s := l.open()
+		emit(t, s, Event{Kind: EventStatus, Ticket: "old", At: epoch}, Event{Kind: EventStatus, Ticket: "new", At: epoch.Add(time.Hour)})
+		now = epoch.Add(offeredFor + time.Minute)
+		if due := dueEvents(t, s, EventStatus); len(due) != 1 || due[0].Ticket != "new" {
+			t.Errorf("due: %+v", due)
+		}
+	})
+}
+
 func TestConfirmedEventsAreGone(t *testing.T) {
 	each(t, func(t *testing.T, l *lab) {
 		s := l.open()

@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // receivedMemory is how long the id of a frame is remembered that had its effect: longer than a site keeps what was not
@@ -85,7 +88,10 @@ func isOutside(ctx context.Context, err error) bool {
 			return true
 		}
 	}
-	return ctx.Err() != nil
+	// PostgreSQL: a transaction in the way of another, an object in use, an operator who intervened.
+	var failed *pgconn.PgError
+	passing := errors.As(err, &failed) && len(failed.Code) == 5 && slices.Contains([]string{"40", "55", "57"}, failed.Code[:2])
+	return passing || ctx.Err() != nil
 }
 
 // receive is Receive, in one commit.

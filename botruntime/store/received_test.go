@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 )
 
@@ -128,6 +130,19 @@ func TestAStoreThatFailsRemembersNoFrame(t *testing.T) {
 	}
 	if got := takeFrames(t, l.open(), incoming("a", sends("a"))); got[0] != Accepted {
 		t.Errorf("verdict: %v", got)
+	}
+}
+
+// What another transaction or an operator stands in the way of is tried again, by the site.
+func TestWhatPassesIsNoReasonToGiveUp(t *testing.T) {
+	l := inDirectory(t)
+	s := l.open()
+	for code, outside := range map[string]bool{"40001": true, "40P01": true, "55P03": true, "57014": true, "22P05": false, "23505": false} {
+		frame := incoming(code, func(SiteTx) error { return &pgconn.PgError{Code: code} })
+		received, err := s.Receive(t.Context(), []Incoming{frame})
+		if (err != nil) != outside || !outside && received[0].Verdict != GivenUp {
+			t.Errorf("%s: %+v, %v", code, received, err)
+		}
 	}
 }
 

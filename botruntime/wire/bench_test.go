@@ -159,14 +159,14 @@ func BenchmarkVerifyV2(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	data, err := AppendV2(nil, benchUUID, body, key, benchTS, benchUUID)
+	data, err := AppendV2(nil, ToBot, benchUUID, body, key, benchTS, benchUUID)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		frame, err := DecodeV2(data, DefaultLimits())
+		frame, err := DecodeV2(data, ToBot, DefaultLimits())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func BenchmarkAppendV2(b *testing.B) {
 	var err error
 	b.ReportAllocs()
 	for b.Loop() {
-		if buf, err = AppendV2(buf[:0], benchUUID, body, key, benchTS, benchUUID); err != nil {
+		if buf, err = AppendV2(buf[:0], ToBot, benchUUID, body, key, benchTS, benchUUID); err != nil {
 			b.Fatal(err)
 		}
 	}

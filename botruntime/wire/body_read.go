@@ -159,22 +159,13 @@ func (r *payloadReader) time(field string) time.Time {
 	return t
 }
 
-// texts reads a list of texts; one that is too long is refused.
+// texts reads a list of labels, as many as maxList; what is none says nothing.
 func (r *payloadReader) texts(field string) (all []string) {
-	v, ok := r.member(field, required, KindArray)
-	switch {
-	case !ok:
-		return nil
-	case v.Len() > maxList:
-		r.refuse(field, fmt.Sprintf("more than %d", maxList))
-		return nil
-	}
-	for i, element := range v.Elements() {
-		s, ok := element.Text()
-		if !ok || !IsLabel(s) {
-			r.refuse(field, fmt.Sprintf("%d: not of 1 to %d printable ASCII characters", i, MaxLabelLen))
+	v, _ := r.member(field, required, KindArray)
+	for _, element := range v.Elements() {
+		if s, _ := element.Text(); IsLabel(s) && len(all) < maxList {
+			all = append(all, s)
 		}
-		all = append(all, s)
 	}
 	return all
 }
@@ -202,21 +193,17 @@ func (r *payloadReader) within(field string, err error) {
 	}
 }
 
-// attachments reads the member.
+// attachments reads the member, as many as a frame may have. What is wrong with
+// a file is no reason to refuse what it came with: it is one that is only named.
 func (r *payloadReader) attachments() (all []Attachment) {
 	const field = "attachments"
-	v, ok := r.member(field, optional, KindArray)
-	switch {
-	case !ok:
-		return nil
-	case v.Len() > MaxAttachments:
-		r.refuse(field, fmt.Sprintf("more than %d", MaxAttachments))
-		return nil
-	}
+	v, _ := r.member(field, optional, KindArray)
 	for i, element := range v.Elements() {
 		if element.Kind() != KindObject {
 			r.refuse(field, fmt.Sprintf("%d: %v, not an object", i, element.Kind()))
-			return nil
+		}
+		if r.err != nil || i == MaxAttachments {
+			return all
 		}
 		within := payloadReader{data: element}
 		all = append(all, within.attachment())
@@ -227,25 +214,16 @@ func (r *payloadReader) attachments() (all []Attachment) {
 
 func (r *payloadReader) attachment() Attachment {
 	a := Attachment{
-		Name: r.short("name", maxFileName), MIME: r.short("mime", maxMIME),
-		Size: r.integer("size", optional), URL: r.text("url", optional),
+		Name: r.short("name", maxFileName), MIME: r.short("mime", maxMIME), Size: max(r.integer("size", optional), 0),
 	}
-	if a.Size < 0 {
-		r.refuse("size", "negative")
-	}
-	if a.URL != "" && !isFetchable(a.URL) {
-		r.refuse("url", "not an https:// address")
-	}
-	encoded := r.text("base64", optional)
-	has := r.data.Get("base64").Kind() == KindString
-	if has {
-		var err error
-		if a.Content, err = base64.StdEncoding.AppendDecode([]byte{}, []byte(encoded)); err != nil {
-			r.refuse("base64", "not base64")
+	encoded, address := r.text("base64", optional), r.text("url", optional)
+	if r.data.Get("base64").Kind() == KindString {
+		if content, err := base64.StdEncoding.AppendDecode([]byte{}, []byte(encoded)); err == nil {
+			a.Content = content
 		}
 	}
-	if has && a.URL != "" {
-		r.refuse("url", "there is base64 too")
+	if a.Content == nil && isFetchable(address) {
+		a.URL = address
 	}
 	return a
 }

@@ -41,8 +41,8 @@
 //
 // # Version 2
 //
-// Every frame but ping and pong is an envelope {v: 2, type, id, data, ts, nonce,
-// kid, sig}. The signature is HMAC-SHA256, in hexadecimal digits, over the
+// Every frame but ping and pong is an envelope {v: 2, to, type, id, data, ts,
+// nonce, kid, sig}. The signature is HMAC-SHA256, in hexadecimal digits, over the
 // canonical form, in [FormUTF8], of the envelope without sig, with the key that
 // kid names: nothing in it can be swapped. A frame passes [DecodeV2], then
 // [Envelope.Verify], then the reader of its type, such as [Envelope.Status].

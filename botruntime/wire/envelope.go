@@ -25,6 +25,16 @@ const (
 	TypeKeyUpdate       = "key_update"
 )
 
+// Side is who a frame of version 2 is for: both sides sign with the same keys,
+// so a frame that were for nobody could be sent back to its sender.
+type Side string
+
+// The sides.
+const (
+	ToBot  Side = "bot"
+	ToSite Side = "site"
+)
+
 // MaxLabelLen bounds the type, id, nonce and kid of a frame of version 2, which
 // are printable ASCII.
 const MaxLabelLen = 128
@@ -48,10 +58,10 @@ type Envelope struct {
 // nothing but its Type.
 func (e *Envelope) Signed() bool { return e.root.doc != nil }
 
-// DecodeV2 reads a frame of version 2. A type that the version does not have is
-// no error. The error is an [*InvalidMessageError], whose ID is that of a
+// DecodeV2 reads a frame of version 2 that is for one side. A type that the
+// version does not have is no error. The error is an [*InvalidMessageError], whose ID is that of a
 // new_feedback, where it can be answered.
-func DecodeV2(data []byte, lim Limits) (Envelope, error) {
+func DecodeV2(data []byte, to Side, lim Limits) (Envelope, error) {
 	lim = lim.orDefaults()
 	root, err := Parse(data, lim)
 	if err != nil {
@@ -71,6 +81,9 @@ func DecodeV2(data []byte, lim Limits) (Envelope, error) {
 	}
 	if v := r.integer("v"); v != 2 {
 		r.refuse("v is not 2")
+	}
+	if r.text("to") != string(to) {
+		r.refuse("to is not " + string(to))
 	}
 	f.ID, f.Data, f.TS = r.printable("id"), r.object("data"), r.integer("ts")
 	f.Nonce, f.KeyID, f.Sig = r.printable("nonce"), r.printable("kid"), r.text("sig")
@@ -155,10 +168,10 @@ type Body interface {
 	appendData(dst []byte) []byte
 }
 
-// AppendV2 appends a frame of version 2, signed with the key at ts, in Unix
-// seconds. The error is [ErrNoKey], or that the id or the nonce is not of the
+// AppendV2 appends a frame of version 2 for a side, signed with the key at ts, in
+// Unix seconds. The error is [ErrNoKey], or that the id or the nonce is not of the
 // protocol's shape.
-func AppendV2(dst []byte, id string, body Body, key Key, ts int64, nonce string) ([]byte, error) {
+func AppendV2(dst []byte, to Side, id string, body Body, key Key, ts int64, nonce string) ([]byte, error) {
 	if key.state == nil {
 		return dst, ErrNoKey
 	}
@@ -171,6 +184,7 @@ func AppendV2(dst []byte, id string, body Body, key Key, ts int64, nonce string)
 	dst = appendMember(dst, "id", id)
 	dst = appendMember(dst, "kid", key.ID())
 	dst = appendMember(dst, "nonce", nonce)
+	dst = appendMember(dst, "to", string(to))
 	dst = append(dst, `,"ts":`...)
 	dst = strconv.AppendInt(dst, ts, 10)
 	dst = appendMember(dst, "type", body.Type())

@@ -17,7 +17,7 @@ import (
 // some members replaced by JSON, or left out where that is "".
 func envelopeV2(changes map[string]string) string {
 	members := [][2]string{
-		{"v", "2"}, {"type", `"new_feedback"`}, {"id", `"an id"`}, {"data", testData}, {"ts", fmt.Sprint(testTS)},
+		{"v", "2"}, {"to", `"bot"`}, {"type", `"new_feedback"`}, {"id", `"an id"`}, {"data", testData}, {"ts", fmt.Sprint(testTS)},
 		{"nonce", `"a nonce"`}, {"kid", `"a key"`}, {"sig", `"` + testSig + `"`},
 	}
 	var parts []string
@@ -32,9 +32,18 @@ func envelopeV2(changes map[string]string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
+// sideOf is whom a frame of a type is for; some may be for either.
+func sideOf(frameType string) Side {
+	switch frameType {
+	case TypeFeedbackResult, TypeFeedbackCreated, TypeKeyUpdate:
+		return ToSite
+	}
+	return ToBot
+}
+
 func mustAppend(t testing.TB, body Body, key Key) []byte {
 	t.Helper()
-	frame, err := AppendV2(nil, "an id", body, key, testTS, "a nonce")
+	frame, err := AppendV2(nil, sideOf(body.Type()), "an id", body, key, testTS, "a nonce")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +52,11 @@ func mustAppend(t testing.TB, body Body, key Key) []byte {
 
 func mustOpen(t testing.TB, frame []byte, key Key) Envelope {
 	t.Helper()
-	e, err := DecodeV2(frame, DefaultLimits())
+	to := ToBot
+	if bytes.Contains(frame, []byte(`"to":"site"`)) {
+		to = ToSite
+	}
+	e, err := DecodeV2(frame, to, DefaultLimits())
 	if err != nil {
 		t.Fatalf("%s: %v", frame, err)
 	}
@@ -57,7 +70,7 @@ func TestAFrameOfVersion2IsSignedAsAWhole(t *testing.T) {
 	key := mustKey(t, "key")
 	frame := mustAppend(t, StatusUpdate{TicketID: "ticket_tg_1", Status: "read", Actor: Actor{Name: "Имя"}, At: time.Unix(testTS, 0)}, key)
 	signed := `{"data":{"actor":{"name":"Имя"},"at":"2025-10-17T12:00:00.000000Z","feedback_id":0,"status":"read","ticket_id":"ticket_tg_1"},` +
-		`"id":"an id","kid":"` + key.ID() + `","nonce":"a nonce","ts":1760702400,"type":"feedback_status","v":2}`
+		`"id":"an id","kid":"` + key.ID() + `","nonce":"a nonce","to":"bot","ts":1760702400,"type":"feedback_status","v":2}`
 	sum := key.state.macBare([]byte(signed))
 	want := strings.TrimSuffix(signed, "}") + `,"sig":"` + hex.EncodeToString(sum[:]) + `"}`
 	if string(frame) != want {
@@ -93,7 +106,7 @@ func TestNothingOfAFrameCanBeSwapped(t *testing.T) {
 		if swapped == frame {
 			t.Fatalf("%s: nothing was swapped", what)
 		}
-		e, err := DecodeV2([]byte(swapped), DefaultLimits())
+		e, err := DecodeV2([]byte(swapped), ToBot, DefaultLimits())
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -105,9 +118,9 @@ func TestNothingOfAFrameCanBeSwapped(t *testing.T) {
 
 func TestTheOrderAndTheSpellingOfMembersDoNotCount(t *testing.T) {
 	key := mustKey(t, "key")
-	canonical := `{"data":{"a":"я","b":[1.0,null]},"extra":{"x":true},"id":"i","kid":"` + key.ID() + `","nonce":"n","ts":1760702400,"type":"t","v":2}`
+	canonical := `{"data":{"a":"я","b":[1.0,null]},"extra":{"x":true},"id":"i","kid":"` + key.ID() + `","nonce":"n","to":"bot","ts":1760702400,"type":"t","v":2}`
 	sum := key.state.macBare([]byte(canonical))
-	frame := fmt.Sprintf(` { "v": 2, "sig":"%x", "type": "t", "nonce": "n", "ts": 1760702400, "kid": "%s", "id": "x", "id": "\u0069",
+	frame := fmt.Sprintf(` { "v": 2, "sig":"%x", "type": "t", "nonce": "n", "to": "bot", "ts": 1760702400, "kid": "%s", "id": "x", "id": "\u0069",
 		"extra": {"x": true}, "data": {"b": [1e0, null], "a": "\u044f"} }`, sum, key.ID())
 	mustOpen(t, []byte(frame), key)
 }
@@ -116,7 +129,7 @@ func TestPingsAndPongsAreNotSigned(t *testing.T) {
 	for doc, want := range map[string]string{
 		string(Ping()): TypePing, string(Pong()): TypePong, `{"type":"ping","v":7,"id":{}}`: TypePing,
 	} {
-		e, err := DecodeV2([]byte(doc), DefaultLimits())
+		e, err := DecodeV2([]byte(doc), ToBot, DefaultLimits())
 		if err != nil || e.Type != want || e.Signed() {
 			t.Errorf("%s: %+v, %v", doc, e, err)
 		}
@@ -141,6 +154,8 @@ func TestFramesOfVersion2ThatAreRefused(t *testing.T) {
 		"v 2.0":                   {change: map[string]string{"v": "2.0"}, what: "v is a float, not an integer", id: "an id"},
 		"type of 129":             {change: map[string]string{"type": long}, what: "type" + notLabel},
 		"another type's":          {change: map[string]string{"type": `"hello"`, "ts": ""}, what: "ts is missing"},
+		"no side":                 {change: map[string]string{"to": ""}, what: "to is missing", id: "an id"},
+		"the other side":          {change: map[string]string{"to": `"site"`}, what: "to is not bot", id: "an id"},
 		"no id":                   {change: map[string]string{"id": ""}, what: "id is missing"},
 		"id empty":                {change: map[string]string{"id": `""`}, what: "id" + notLabel},
 		"id of 129":               {change: map[string]string{"id": long}, what: "id" + notLabel},
@@ -156,17 +171,17 @@ func TestFramesOfVersion2ThatAreRefused(t *testing.T) {
 		"lone surrogate":          {change: map[string]string{"data": `{"a":"\ud800"}`}, what: ErrLoneSurrogate.Error(), id: "an id"},
 		"lone surrogate in a key": {change: map[string]string{"data": `{"\ud800":1}`}, what: ErrLoneSurrogate.Error(), id: "an id"},
 		"NaN": {change: map[string]string{"data": `{"a":NaN}`},
-			what: "not acceptable JSON at byte 54: NaN is not JSON", id: "an id"},
+			what: "not acceptable JSON at byte 65: NaN is not JSON", id: "an id"},
 		"NaN in another type": {change: map[string]string{"type": `"hello"`, "data": `{"a":NaN}`},
-			what: "not acceptable JSON at byte 47: NaN is not JSON"},
+			what: "not acceptable JSON at byte 58: NaN is not JSON"},
 		"NaN without a type": {change: map[string]string{"type": "", "data": `{"a":NaN}`},
-			what: "not acceptable JSON at byte 32: NaN is not JSON"},
+			what: "not acceptable JSON at byte 43: NaN is not JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.frame == "" {
 				c.frame = envelopeV2(c.change)
 			}
-			_, err := DecodeV2([]byte(c.frame), DefaultLimits())
+			_, err := DecodeV2([]byte(c.frame), ToBot, DefaultLimits())
 			var refused *InvalidMessageError
 			if !errors.As(err, &refused) || refused.What != c.what || refused.ID != c.id {
 				t.Errorf("%+v, want %q for id %q", refused, c.what, c.id)
@@ -176,7 +191,7 @@ func TestFramesOfVersion2ThatAreRefused(t *testing.T) {
 }
 
 func TestASurrogateThatCountsForNothingIsNoReason(t *testing.T) {
-	if _, err := DecodeV2([]byte(envelopeV2(map[string]string{"data": `{"a":"\ud800","a":1}`})), DefaultLimits()); err != nil {
+	if _, err := DecodeV2([]byte(envelopeV2(map[string]string{"data": `{"a":"\ud800","a":1}`})), ToBot, DefaultLimits()); err != nil {
 		t.Error(err)
 	}
 }
@@ -205,7 +220,7 @@ func TestWhatCannotBeSentIsNotPrinted(t *testing.T) {
 		"id not ASCII": {"я", "nonce", key},
 		"long nonce":   {"id", strings.Repeat("n", MaxLabelLen+1), key},
 	} {
-		if frame, err := AppendV2([]byte("kept"), c.id, Ack{}, c.key, 1, c.nonce); err == nil || string(frame) != "kept" {
+		if frame, err := AppendV2([]byte("kept"), ToBot, c.id, Ack{}, c.key, 1, c.nonce); err == nil || string(frame) != "kept" {
 			t.Errorf("%s: %s, %v", name, frame, err)
 		}
 	}

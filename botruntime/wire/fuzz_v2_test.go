@@ -27,7 +27,7 @@ func FuzzDecodeV2(f *testing.F) {
 		f.Add([]byte(envelopeV2(changes)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := DecodeV2(data, DefaultLimits())
+		e, err := DecodeV2(data, ToBot, DefaultLimits())
 		if err != nil {
 			var refused *InvalidMessageError
 			if !errors.As(err, &refused) || refused.ID != "" && !IsLabel(refused.ID) {
@@ -74,11 +74,11 @@ func checkEnvelope(t *testing.T, key Key, e *Envelope) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frame, err := AppendV2(nil, e.ID, body, key, e.TS, e.Nonce)
+	frame, err := AppendV2(nil, ToBot, e.ID, body, key, e.TS, e.Nonce)
 	if err != nil || !json.Valid(frame) {
 		t.Fatalf("%s: %v", frame, err)
 	}
-	again, err := DecodeV2(frame, roomy)
+	again, err := DecodeV2(frame, ToBot, roomy)
 	if err != nil {
 		t.Fatalf("%s: %v", frame, err)
 	}

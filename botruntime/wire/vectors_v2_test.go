@@ -20,6 +20,7 @@ type vectorV2 struct {
 	Secret    string `json:"secret"`
 	Now       int64  `json:"now"`       // when the frame was read, in Unix seconds
 	Frame     string `json:"frame"`     // as it was sent
+	Receiver  Side   `json:"receiver"`  // who reads it
 	Canonical string `json:"canonical"` // what its signature covers
 	Error     string `json:"error"`     // the error code that it is refused with; "" where it is good
 }
@@ -42,7 +43,7 @@ func TestVectorsV2(t *testing.T) {
 	}
 	for _, v := range file.Vectors {
 		t.Run(v.Name, func(t *testing.T) {
-			e, err := DecodeV2([]byte(v.Frame), DefaultLimits())
+			e, err := DecodeV2([]byte(v.Frame), v.Receiver, DefaultLimits())
 			if err == nil {
 				_, err = e.Verify(NewKeyRing(mustKey(t, v.Secret)), time.Unix(v.Now, 0), 45*time.Second)
 			}

@@ -128,9 +128,10 @@ func (p *page) eval(expression string, value any) bool {
 	return answer.Exception == nil && len(answer.Result.Value) > 0 && json.Unmarshal(answer.Result.Value, value) == nil
 }
 
-// wait waits until a condition is true.
+// wait looks at the page until a condition is true.
 func (p *page) wait(condition string) {
 	p.t.Helper()
+	p.call("Page.bringToFront", map[string]any{}, nil)
 	if poll(patience, func() bool {
 		var met bool
 		return p.eval("!!("+condition+")", &met) && met

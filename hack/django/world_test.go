@@ -38,7 +38,8 @@ type world struct {
 	proxy    *Proxy
 	bot      *Bot
 	telegram *telegram.Server
-	// botConfig is what the bot was last told.
+	// settings are the site's, botConfig is what the bot was last told.
+	settings  Settings
 	botConfig BotConfig
 	botKills  int
 }
@@ -89,6 +90,7 @@ func (w *world) makeSite(p plan) {
 	if s.Database == "" {
 		s.Database = filepath.Join(w.dir, "site.sqlite3")
 	}
+	w.settings = s
 	var err error
 	w.site, err = p.kind(root(), w.dir, s)
 	must(w.t, err)

@@ -6,6 +6,7 @@ A site with a model of its own registers it with FeedbackBridgeAdminMixin before
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import outbox
 from .conf import conf
-from .models import Attachment, Connection, Feedback, Outbox, Reply, Status
+from .models import Attachment, Connection, Feedback, Outbox, Reply, Status, feedback_model
 from .views import serve
 
 
@@ -50,11 +51,16 @@ class ReadOnly:
 
 
 class ReplyInline(ReadOnly, admin.TabularInline):
+    """Who sees the feedback sees what was said about it."""
+
     model = Reply
     fields = ("at", "sender", "author_label", "text", "files")
     readonly_fields = fields  # without a permission to change, too, a form is made of what is not read-only
     extra = 0
     can_delete = False
+
+    def has_view_permission(self, request, obj=None):
+        return True
 
     @admin.display(description=_("author"))
     def author_label(self, reply):
@@ -165,9 +171,8 @@ class AttachmentAdmin(ReadOnly, admin.ModelAdmin):
         return [path("<int:pk>/content/", self.admin_site.admin_view(self.download), name="feedback_bridge_attachment")]
 
     def download(self, request, pk):
-        from django.core.exceptions import PermissionDenied
-
-        if not self.has_view_permission(request):
+        model = feedback_model()
+        if not any(request.user.has_perm(f"{model._meta.app_label}.{kind}_{model._meta.model_name}") for kind in ("view", "change")):
             raise PermissionDenied
         return serve(get_object_or_404(Attachment, pk=pk))
 
@@ -178,7 +183,10 @@ class OutboxAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ("feedback",)
     actions = ["send_now"]
 
-    @admin.action(description=_("Send now"), permissions=["view"])
+    def has_send_permission(self, request):
+        return request.user.has_perm("feedback_bridge.change_outbox")
+
+    @admin.action(description=_("Send now"), permissions=["send"])
     def send_now(self, request, queryset):
         queryset.filter(settled_at__isnull=True).update(not_before=None)
 

@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from . import credentials
 from .conf import FEEDBACK_MODEL, SETTING, SETTINGS, conf, several
-from .mixins import FeedbackMixin
+from .mixins import FROM_TELEGRAM, FeedbackMixin, FeedbackQuerySet
 
 SHORT = 16  # bytes, under which a secret can be guessed
 
@@ -79,13 +79,17 @@ def check_model(app_configs=None, **kwargs):
         model = apps.get_model(FEEDBACK_MODEL)
     except (LookupError, ValueError):
         return [Error(f"FEEDBACK_BRIDGE_MODEL names no model: {FEEDBACK_MODEL}.", hint='It should be "app.Model".', id="feedback_bridge.E008")]
-    found = []
     if not issubclass(model, FeedbackMixin):
-        found.append(Error(f"{FEEDBACK_MODEL} does not inherit feedback_bridge.models.FeedbackMixin.", obj=model, id="feedback_bridge.E009"))
-    if not isinstance(model._meta.pk, (models.IntegerField, models.OneToOneField)):
+        return [Error(f"{FEEDBACK_MODEL} does not inherit feedback_bridge.models.FeedbackMixin.", obj=model, id="feedback_bridge.E009")]
+    found = []
+    key = model._meta.pk
+    while key.remote_field:
+        key = key.target_field
+    if not isinstance(key, models.IntegerField):
         found.append(Error(
             f"The primary key of {FEEDBACK_MODEL} is no integer, as the protocol's feedback_id is.",
             hint="Give FEEDBACK_BRIDGE_MODEL a model with an integer key, which refers to yours.", obj=model, id="feedback_bridge.E010"))
+    found += _check_storing(model)
     needs = {"message", "category"} - {name for name in dir(model)} - {field.name for field in model._meta.get_fields()}
     if needs and getattr(model, "feedback_bridge_data", None) is FeedbackMixin.feedback_bridge_data:
         found.append(Error(
@@ -96,6 +100,25 @@ def check_model(app_configs=None, **kwargs):
         found.append(Error(
             f"{FEEDBACK_MODEL} and feedback_bridge are in different databases: no transaction can hold both.",
             hint="Have DATABASE_ROUTERS put them into the same.", id="feedback_bridge.E012"))
+    return found
+
+
+def _check_storing(model):
+    found = []
+    if not isinstance(model._default_manager.get_queryset(), FeedbackQuerySet):
+        found.append(Warning(
+            f"{FEEDBACK_MODEL} has a manager of its own: what its bulk_create() makes is not sent.",
+            hint="Make it of feedback_bridge.models.FeedbackQuerySet, or call outbox.enqueue_feedback() yourself.", obj=model, id="feedback_bridge.W003"))
+    if getattr(model.from_telegram, "__func__", None) is FeedbackMixin.from_telegram.__func__:
+        needs = [
+            field.name for field in model._meta.concrete_fields
+            if not (field.primary_key or field.null or field.has_default() or field.empty_strings_allowed or field.name in FROM_TELEGRAM)
+            and not getattr(field, "auto_now", False) and not getattr(field, "auto_now_add", False)
+        ]
+        if needs:
+            found.append(Warning(
+                f"{FEEDBACK_MODEL} requires {', '.join(needs)}: tickets that are opened in Telegram cannot be stored.",
+                hint="Let the fields be null, give them a default, or override from_telegram().", obj=model, id="feedback_bridge.W004"))
     return found
 
 

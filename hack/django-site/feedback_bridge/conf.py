@@ -43,8 +43,9 @@ SETTINGS = {
     "V1_ENSURE_ASCII": Setting(False, (bool,)),  # sign the escaped form in version 1
     "TTL": Setting(45, (int,), 1),  # seconds
     "WINDOW": Setting(64, (int,), 1),  # frames in flight
+    "WINDOW_BYTES": Setting(2 << 20, (int,), 1),  # and their length together, but for a single one
     "ACK_TIMEOUT": Setting(30, NUMBER, 0.01),  # seconds until a frame is sent again, in version 2
-    "V1_RESULT_TIMEOUT": Setting(600, NUMBER, 0.01),  # the same in version 1, where only the ticket's post is told
+    "RESULT_TIMEOUT": Setting(600, NUMBER, 0.01),  # until feedback that the bot has, but did not post, is asked about
     # Times, in seconds, and sizes.
     "POLL_INTERVAL": Setting(2, NUMBER, 0.01),  # between looks at the outbox that nothing prompted
     "PING_INTERVAL": Setting(20, NUMBER, 0.01),  # a peer silent for 2.5 of these is given up

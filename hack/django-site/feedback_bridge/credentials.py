@@ -57,7 +57,10 @@ def _content(name: str, value, start: str):
     """The value itself, or what is in the file that it names."""
     if _is_content(value, start):
         return value
-    content = keys.read_file(Path(os.fsdecode(value)))
+    try:
+        content = keys.read_file(Path(os.fsdecode(value)))
+    except OSError as error:  # whose text would quote what may be no path
+        raise ValueError(f"{name} is neither the content nor a file that can be read: {type(error).__name__}") from None
     if content is None:
         raise ValueError(f"{name} names a file that is not there, or empty")
     return content

@@ -14,12 +14,20 @@ from django.db import transaction
 from django.db.models import Q
 
 from . import outbox, signals, times, wire
+from .conf import conf
 from .mixins import TELEGRAM
 from .models import Attachment, Connection, Received, Reply, Status, feedback_model
 
 
+EARLY = timedelta(minutes=10)  # for which a ticket may still be on its way behind what is about it
+
+
 class Invalid(ValueError):
     """A payload without effect. The text names the field, never what is in it."""
+
+
+class TooEarly(Exception):
+    """What it is about may still be on its way: the bot sends it again."""
 
 
 class Reader:
@@ -64,7 +72,7 @@ class Reader:
             return []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value[:most]):
             raise Invalid(f"{name}: not a list of texts")
-        return [item[:128] for item in value[:most]]
+        return [item[:128].replace("\x00", "\ufffd") for item in value[:most]]
 
     def reader(self, name: str) -> Reader:
         value = self.data.get(name)
@@ -76,7 +84,7 @@ class Reader:
         value = self.data.get("attachments")
         if value is None:
             return []
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value[: Attachment.MOST]):
             raise Invalid("attachments: not a list of objects")
         return [self._attachment(Reader(item)) for item in value[: Attachment.MOST]]
 
@@ -95,7 +103,7 @@ class Reader:
             "mime": item.text("mime", 127),
             "size": max(item.integer("size") or 0, 0),
             "content": content,
-            "url": url if url.startswith("https://") and len(url) <= Attachment.URL_MOST else "",
+            "url": url if Attachment.URL.fullmatch(url) and len(url) <= Attachment.URL_MOST else "",
         }
 
 
@@ -118,7 +126,7 @@ def remember(frame: wire.Frame) -> None:
 
 def take(frame: wire.Frame) -> None:
     """Stores the effect of a frame that has one. Raises Invalid."""
-    effect = {wire.CREATED: created, wire.STATUS: status, wire.REPLY: reply, wire.KEY_UPDATE: key_update}.get(frame.type)
+    effect = {wire.CREATED: created, wire.STATUS: status, wire.REPLY: reply}.get(frame.type)
     if effect:
         effect(Reader(frame.data))
 
@@ -169,11 +177,17 @@ def created(data: Reader) -> None:
         values["created_at"] = times.to_db(written)
     files = data.attachments()
     model, using = feedback_model(), outbox.database()
-    if model._base_manager.using(using).filter(telegram_ticket=ticket).exists():
+    if _same(model._base_manager.using(using).filter(telegram_ticket=ticket, source=TELEGRAM), values):
         return
     feedback = model.from_telegram(values, using)
     _attach(feedback, None, files)
     _announce(signals.ticket_received, feedback)
+
+
+def _same(rows, values: dict) -> bool:
+    """Whether one of the tickets is this one. A bot that lost its store counts anew: then the name alone says little."""
+    names = {field.name for field in rows.model._meta.concrete_fields} & {"telegram_id", "message"}
+    return any(all(getattr(row, name) == values[name] for name in names) for row in rows[:10])
 
 
 def status(data: Reader) -> None:
@@ -183,7 +197,7 @@ def status(data: Reader) -> None:
         raise Invalid("status: unknown")
     if at is None:
         raise Invalid("at: missing")
-    feedback = _feedback(data)
+    feedback = _feedback(data, at)
     moment = times.to_db(at)
     older = Q(status_at__isnull=True) | Q(status_at__lte=moment)
     rows = type(feedback)._base_manager.using(outbox.database()).filter(pk=feedback.pk)
@@ -199,37 +213,41 @@ def reply(data: Reader) -> None:
         raise Invalid("from: unknown")
     if not text and not files:
         raise Invalid("text: missing")
-    feedback = _feedback(data)
+    if at is None:
+        raise Invalid("at: missing")
+    feedback = _feedback(data, at)
     stored = Reply.objects.using(outbox.database()).create(
-        feedback=feedback, sender=sender, text=text, source=TELEGRAM, at=times.to_db(at or times.now()),
+        feedback=feedback, sender=sender, text=text, source=TELEGRAM, at=times.to_db(at),
         author_telegram_id=author.integer("telegram_id"), author_username=author.text("username", 64), author_name=author.text("name", 256),
     )
     _attach(feedback, stored, files)
     _announce(signals.reply_received, feedback, reply=stored)
 
 
-def hello(data: Reader) -> None:
-    _connection(software=data.text("software", 128), peer_keys=data.names("keys"), peer_preferred=data.text("preferred", 64))
+def hello(data: Reader, keys: list[str], preferred: str) -> None:
+    _connection(software=data.text("software", 128), peer_keys=keys, peer_preferred=preferred)
 
 
-def key_update(data: Reader) -> None:
-    _connection(peer_keys=data.names("accepted"), peer_preferred=data.text("preferred", 64))
+def learn_keys(keys: list[str], preferred: str) -> None:
+    _connection(peer_keys=keys, peer_preferred=preferred)
 
 
 def _connection(**values) -> None:
     Connection.objects.using(outbox.database()).filter(pk=Connection.ID).update(**values)
 
 
-def _feedback(data: Reader):
-    """The feedback that ticket_id or feedback_id names."""
+def _feedback(data: Reader, at: datetime):
+    """The feedback that ticket_id or feedback_id names; at is when that was told."""
     ticket, number = data.text("ticket_id", 128), data.integer("feedback_id")
     rows = feedback_model()._base_manager.using(outbox.database())
-    found = rows.filter(telegram_ticket=ticket).first() if ticket else None
+    found = rows.filter(telegram_ticket=ticket).order_by("-pk").first() if ticket else None
     if found is None and number and number > 0:
         found = rows.filter(pk=number).exclude(source=TELEGRAM).first()
         if found is not None and ticket and not found.telegram_ticket:
             _change(found, telegram_ticket=ticket)
     if found is None:
+        if times.now() - at < EARLY:
+            raise TooEarly("no such ticket yet")
         raise Invalid("ticket_id: no such ticket")
     return found
 
@@ -240,6 +258,8 @@ def _change(feedback, **values) -> None:
 
 def _attach(feedback, to: Reply | None, files: list[dict]) -> None:
     for file in files:
+        if file["content"] is not None and len(file["content"]) > conf.MAX_ATTACHMENT_BYTES:
+            file = {**file, "content": None, "size": len(file["content"])}
         Attachment.of(feedback, to, **file)
 
 

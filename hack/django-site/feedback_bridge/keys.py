@@ -21,7 +21,9 @@ class Key:
     __slots__ = ("_secret", "id")
 
     def __init__(self, secret: str | bytes):
-        secret = secret.encode() if isinstance(secret, str) else bytes(secret)
+        if not isinstance(secret, (str, bytes)):
+            raise ValueError(f"an HMAC key is text or bytes, not {type(secret).__name__}")
+        secret = secret.encode() if isinstance(secret, str) else secret
         if not secret:
             raise ValueError("an HMAC key must not be empty")
         self._secret = secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import models, router, transaction
+from django.db import OperationalError, models, router, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -28,22 +28,36 @@ BRIDGE_FIELDS = frozenset((
 ))
 
 
+# What from_telegram is given.
+FROM_TELEGRAM = frozenset((
+    "source", "telegram_ticket", "telegram_sent", "telegram_sent_at", "message", "category", "nickname", "telegram_id",
+    "telegram_username", "telegram_first_name", "locale", "created_at",
+))
+
+
 class FeedbackQuerySet(models.QuerySet):
-    def bulk_create(self, objs, *args, **kwargs):
+    def bulk_create(self, objs, batch_size=None, ignore_conflicts=False, **kwargs):
         """As Django's, and the feedback is sent: bulk_create sends no signals, and not every database tells the new keys."""
         from . import outbox
 
-        if kwargs.get("ignore_conflicts"):
-            raise ValueError("with ignore_conflicts nobody knows which feedback is new, and so is to be sent")
+        if ignore_conflicts or kwargs.get("update_conflicts"):
+            raise ValueError("where there may be conflicts nobody knows which feedback is new, and so is to be sent")
         objs = list(objs)
         with transaction.atomic(using=self.db, savepoint=False):
             if not transaction.get_connection(self.db).features.can_return_rows_from_bulk_insert:
                 for item in objs:
                     item.save(force_insert=True, using=self.db)
                 return objs
-            created = super().bulk_create(objs, *args, **kwargs)
+            created = super().bulk_create(objs, batch_size, **kwargs)
             outbox.enqueue_feedback(created, using=self.db)
         return created
+
+    def update(self, **values):
+        if "status" in values:
+            raise ValueError("Telegram would not hear of it: use change_status() of each")
+        return super().update(**values)
+
+    update.alters_data = True
 
 
 def _fitting(field, value):
@@ -107,7 +121,7 @@ class FeedbackMixin(models.Model):
         model, using = type(self), router.db_for_write(type(self), instance=self)
         rows = model._base_manager.using(using).filter(pk=self.pk)
         actor = {"name": actor_name, "username": actor_username}
-        while True:
+        for _attempt in range(20):
             held, since = rows.values_list("status", "status_at").get()
             if held == status:
                 return False
@@ -120,6 +134,7 @@ class FeedbackMixin(models.Model):
                     self.status, self.status_at, self._held_status = status, times.to_db(at), status
                     outbox.enqueue_status(self, status, at, actor, using=using)
                     return True
+        raise OperationalError("the status is being changed by others all the time")
 
     def add_reply(self, text: str, *, sender: str = "staff", user=None, files=()):
         """Answers from the site, or adds a further message of its author (sender "user"). files: (name, bytes, mime)."""
@@ -158,15 +173,22 @@ class FeedbackMixin(models.Model):
 
     def save(self, *args, force_insert=False, update_fields=None, **kwargs):
         """As Django's; a status that was assigned goes through change_status, the bridge's other fields are not overwritten."""
-        held = getattr(self, "_held_status", None)
-        if self._state.adding or force_insert or update_fields is not None or args:
+        if self._state.adding or force_insert or args:
+            if self.status != Status.NEW and self.status_at is None:
+                self.status_at = times.to_db(times.now())
             super().save(*args, force_insert=force_insert, update_fields=update_fields, **kwargs)
             self._held_status = self.status
             return
-        wanted = self.__dict__.get("status", held)
-        spared = BRIDGE_FIELDS | self.get_deferred_fields()
-        own = [f.name for f in self._meta.concrete_fields if not f.primary_key and f.name not in spared and f.attname not in spared]
-        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self), instance=self)):
+        if update_fields is None:
+            spared = BRIDGE_FIELDS | self.get_deferred_fields()
+            fields = [f for f in self._meta.concrete_fields if not f.primary_key]
+            own = [f.name for f in fields if f.name not in spared and f.attname not in spared]
+        else:
+            own = [name for name in update_fields if name != "status"]
+        assigned = update_fields is None or "status" in update_fields
+        held, wanted = getattr(self, "_held_status", None), self.__dict__.get("status")
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
             super().save(update_fields=own, **kwargs)
-            if held is not None and wanted != held:
+            if assigned and held is not None and wanted is not None and wanted != held:
                 self.change_status(wanted)

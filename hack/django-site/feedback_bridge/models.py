@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -98,6 +99,7 @@ class Attachment(models.Model):
 
     MOST = 10  # of one message
     URL_MOST = 2048
+    URL = re.compile(r"https://[^/?#@\s]+([/?#]\S*)?")
 
     feedback = models.ForeignKey(FEEDBACK_MODEL, models.CASCADE, related_name="attachments")
     reply = models.ForeignKey(Reply, models.CASCADE, null=True, blank=True, related_name="attachments")
@@ -121,8 +123,8 @@ class Attachment(models.Model):
     def of(cls, feedback, reply, name: str, content: bytes | None, mime: str, url: str, size: int | None = None):
         if content is not None and len(content) > conf.MAX_ATTACHMENT_BYTES:
             raise ValueError(f"an attachment of more than {conf.MAX_ATTACHMENT_BYTES} bytes (MAX_ATTACHMENT_BYTES)")
-        if url and not url.startswith("https://"):
-            raise ValueError("an attachment's URL begins with https://")
+        if url and not cls.URL.fullmatch(url):
+            raise ValueError("an attachment's URL begins with https:// and names no user")
         size = len(content) if content is not None else size or 0
         return cls.objects.using(feedback._state.db).create(
             feedback=feedback, reply=reply, name=name[-255:], content=content, mime=mime[:127], url=url, size=size
@@ -150,7 +152,7 @@ class Outbox(models.Model):
         verbose_name_plural = _("outbox")
         ordering = ["id"]
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(settled_at__isnull=True, acked_at__isnull=True), name="feedback_bridge_due"),
+            models.Index(fields=["id"], condition=models.Q(settled_at__isnull=True), name="feedback_bridge_due"),
             models.Index(fields=["settled_at"], name="feedback_bridge_settled"),
         ]
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Iterable, NamedTuple
 
 from django.db import router, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from . import times, wakeup, wire
 from .conf import conf
@@ -20,6 +20,9 @@ from .models import Attachment, Outbox, Reply
 
 CONTENT = 700 << 10  # bytes of base64 in one frame, of all its attachments together
 RETRY_FIRST, RETRY_MOST = 2, 300  # seconds until what was refused for now is tried again
+PATIENCE, REPEAT_MOST = 3, 3600  # from this many sendings that the bot never answered on, up to so many seconds between two
+ASK_MOST = 6 * 3600  # seconds between two questions about feedback that the bot has, but did not post
+GIVE_UP_DAYS = 30  # for which the bot remembers what it has: what is older could take effect twice
 
 
 def database() -> str:
@@ -77,20 +80,45 @@ class Message(NamedTuple):
     data: dict
 
 
-def due(types: Iterable[str], limit: int, besides: Iterable[str], attachments: bool) -> list[Message]:
-    """The oldest events of these types that the bot has not received, but for those that are on their way."""
+def due(types: Iterable[str], limit: int, besides: Iterable[str], acks: bool) -> list[Outbox]:
+    """The oldest events of these types that are to be sent now, besides those on their way.
+
+    acks: whether what the bot acknowledged can be believed to be done. Feedback cannot, for ever: a bot that lost its
+    store is asked again. Statuses and replies wait until the bot has the feedback: it would not know what they are about.
+    """
     now = times.now()
-    rows = (
-        Outbox.objects.using(database())
-        .filter(Q(not_before__isnull=True) | Q(not_before__lte=times.to_db(now)), settled_at__isnull=True, acked_at__isnull=True, type__in=types)
-        .exclude(uid__in=list(besides))
-        .select_related("feedback", "reply", "reply__user")
-        .order_by("id")[:limit]
+    rows = Outbox.objects.using(database()).filter(settled_at__isnull=True, type__in=list(types))
+    rows = rows.filter(Q(not_before__isnull=True) | Q(not_before__lte=times.to_db(now)))
+    if acks:
+        long_ago = times.to_db(now - timedelta(seconds=conf.RESULT_TIMEOUT))
+        rows = rows.filter(Q(acked_at__isnull=True) | Q(type=wire.NEW_FEEDBACK, acked_at__lt=long_ago))
+    first = Outbox.objects.using(database()).filter(
+        feedback=OuterRef("feedback"), type=wire.NEW_FEEDBACK, acked_at__isnull=True, settled_at__isnull=True
     )
-    rows = list(rows)
-    if rows:
-        Outbox.objects.using(database()).filter(pk__in=[row.pk for row in rows]).update(attempts=F("attempts") + 1, sent_at=times.to_db(now))
-    return [Message(str(row.uid), row.type, _data(row, attachments)) for row in rows]
+    rows = rows.annotate(early=Exists(first)).filter(Q(type=wire.NEW_FEEDBACK) | Q(early=False))
+    rows = rows.exclude(uid__in=list(besides)).select_related("feedback", "reply")
+    return list(rows.order_by("id")[:limit])
+
+
+def sent(rows: list[Outbox]) -> None:
+    """Notes that they were sent. What was so in vain is sent ever more seldom, and leaves its place to others."""
+    now = times.now()
+    mine = Outbox.objects.using(database())
+    mine.filter(pk__in=[row.pk for row in rows]).update(attempts=F("attempts") + 1, sent_at=times.to_db(now))
+    for row in rows:
+        row.attempts += 1
+        if row.acked_at:
+            delay = min(conf.RESULT_TIMEOUT * 2 ** min(row.attempts, 20), ASK_MOST)
+        elif row.attempts >= PATIENCE:
+            delay = min(conf.ACK_TIMEOUT * 2 ** min(row.attempts - PATIENCE + 1, 20), REPEAT_MOST)
+        else:
+            continue
+        mine.filter(pk=row.pk).update(not_before=times.to_db(now + timedelta(seconds=delay)))
+
+
+def message(row: Outbox, attachments: bool) -> Message:
+    """What to tell. Raises whatever the site's feedback_bridge_data() does."""
+    return Message(str(row.uid), row.type, _data(row, attachments))
 
 
 def _data(row: Outbox, attachments: bool) -> dict:
@@ -113,10 +141,10 @@ def _data(row: Outbox, attachments: bool) -> dict:
         files = Attachment.objects.using(row._state.db).filter(reply=reply)
     if attachments and row.type != wire.STATUS:
         described = _attachments(files)
-        if row.type == wire.NEW_FEEDBACK:  # where a file without content has no place
-            described = [item for item in described if "url" in item or "base64" in item]
         if described:
             data["attachments"] = described
+    if row.type == wire.REPLY and not data["text"]:  # neither side takes a reply with nothing in it
+        data["text"] = ", ".join(f"📎 {file.name}" for file in files[: Attachment.MOST]) or "…"
     return data
 
 
@@ -149,7 +177,7 @@ def _open(uid):
 def acknowledge(uid: str) -> None:
     """The bot has it for good. Only for feedback there is more to come: its result."""
     now = times.to_db(times.now())
-    _open(uid).filter(acked_at__isnull=True).update(acked_at=now)
+    _open(uid).update(acked_at=now)
     _open(uid).exclude(type=wire.NEW_FEEDBACK).update(settled_at=now)
 
 
@@ -162,11 +190,8 @@ def settle(row: Outbox, error: str = "") -> None:
     _open(row.uid).update(settled_at=now, error=error[:500])
 
 
-def give_up(uid: str, error: str) -> None:
+def give_up(row: Outbox, error: str) -> None:
     """For an event that cannot be told; its feedback says so too."""
-    row = find(uid)
-    if row is None:
-        return
     if row.type == wire.NEW_FEEDBACK:
         type(row.feedback)._base_manager.using(database()).filter(pk=row.feedback_id).update(telegram_error=error[:500])
     settle(row, error)
@@ -187,11 +212,12 @@ def prune(batch: int = 1000) -> dict[str, int]:
     from .models import Received
 
     until = times.to_db(times.now() - timedelta(days=conf.RETENTION_DAYS))
+    hopeless = times.to_db(times.now() - timedelta(days=GIVE_UP_DAYS))
     using = database()
     events = Outbox.objects.using(using)
     return {
         "settled": _delete(events.filter(settled_at__lt=until), batch),
-        "given up": _delete(events.filter(settled_at__isnull=True, created_at__lt=until).exclude(type=wire.NEW_FEEDBACK), batch),
+        "given up": _delete(events.filter(settled_at__isnull=True, created_at__lt=hopeless).exclude(type=wire.NEW_FEEDBACK), batch),
         "received": _delete(Received.objects.using(using).filter(at__lt=until), batch),
     }
 

@@ -44,6 +44,13 @@ class Outcome(NamedTuple):
     released: str = ""
 
 
+class Parcel(NamedTuple):
+    """A frame on its way: when it is sent again, and its length in bytes."""
+
+    until: float
+    length: int
+
+
 def place(error: Exception) -> str:
     """Names an exception for the log by kind and place. Its text may hold what a user wrote."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
@@ -60,25 +67,41 @@ def open_generation(protocol: str) -> int:
         "software": "", "peer_keys": [], "peer_preferred": "",
     }
     with transaction.atomic(using=using):
-        # What the last connection was to try again later, this one tries at once: it may have other keys.
-        Outbox.objects.using(using).filter(settled_at__isnull=True, not_before__isnull=False).update(not_before=None)
         if not row.update(generation=F("generation") + 1, **values):
             Connection.objects.using(using).bulk_create([Connection()], ignore_conflicts=True)
             row.update(generation=F("generation") + 1, **values)
+        # What the last connection was to try again later, this one tries at once: it may have other keys.
+        waiting = Outbox.objects.using(using).filter(settled_at__isnull=True, acked_at__isnull=True, not_before__isnull=False)
+        waiting.update(not_before=None)
         return row.values_list("generation", flat=True).get()
+
+
+def close_connections() -> None:
+    """For a thread that may not come again."""
+    for connection in connections.all():
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def prune() -> None:
+    try:
+        outbox.prune()
+    finally:
+        close_connections()
 
 
 class Session:
     """Made, fed and stopped by the consumer, which lends it send and close."""
 
     protocol = ""
+    acks = False  # whether the bot acknowledges
 
     def __init__(self, send, close, generation: int):
         self._send, self._close = send, close
         self.generation = generation
         self.frames: asyncio.Queue = asyncio.Queue(QUEUE)
         self.woken = asyncio.Event()
-        self.in_flight: dict[str, float] = {}  # id -> when it is sent again
+        self.in_flight: dict[str, Parcel] = {}
         self.more = False  # the outbox may have more than the window let through
         self.ended = False  # nothing is sent any more
         self.deaf = False  # nothing is handled any more
@@ -107,11 +130,12 @@ class Session:
         """Seconds until an event that was not answered is sent again."""
         raise NotImplementedError
 
-    async def greet(self) -> None:
-        """What comes before the first event."""
+    def ready(self) -> bool:
+        """Whether events may be sent."""
+        return True
 
-    async def remind(self) -> None:
-        """What is said again, beside events."""
+    async def greet(self) -> None:
+        """What is said beside events; called before each look at the outbox."""
 
     # Its life.
 
@@ -200,7 +224,8 @@ class Session:
         using = outbox.database()
         with transaction.atomic(using=using):
             # A write first: on SQLite a transaction that begins by reading may find that it cannot write.
-            self._row().update(heard_at=times.to_db(times.now()))
+            if not self._row().update(heard_at=times.to_db(times.now())):
+                raise Superseded  # nothing is lost: what was not acknowledged comes again
             return [self._handle(text, at) for text, at in batch]
 
     def _handle(self, text: str, at: float) -> Outcome:
@@ -225,42 +250,56 @@ class Session:
             logger.warning("a frame of the bot is refused: %s%s (further ones are only counted)", detail, hint)
 
     def _release(self, uid: str) -> None:
-        if uid and self.in_flight.pop(uid, None) is not None and self.more and len(self.in_flight) <= conf.WINDOW // 2:
+        if not uid or self.in_flight.pop(uid, None) is None or not self.more:
+            return
+        length = sum(parcel.length for parcel in self.in_flight.values())
+        if len(self.in_flight) <= conf.WINDOW // 2 and length <= conf.WINDOW_BYTES // 2:
             self.woken.set()
 
     # Out.
 
     async def _pump(self) -> None:
-        await self.greet()
         while True:
             self.woken.clear()
             now = time.monotonic()
-            for uid in [uid for uid, until in self.in_flight.items() if until <= now]:
+            for uid in [uid for uid, parcel in self.in_flight.items() if parcel.until <= now]:
                 del self.in_flight[uid]
-            await self.remind()
-            room = conf.WINDOW - len(self.in_flight)
-            frames = await database_sync_to_async(self._next)(room, list(self.in_flight))
-            self.more = len(frames) == room
-            for uid, text in frames:
-                if text:
-                    self.in_flight[uid] = now + self.patience()
-                    await self.send(text)
+            await self.greet()
+            frames, self.more = await database_sync_to_async(self._next)(dict(self.in_flight))
+            for uid, text, length in frames:
+                self.in_flight[uid] = Parcel(now + self.patience(), length)
+                await self.send(text)
             try:
                 await asyncio.wait_for(self.woken.wait(), conf.POLL_INTERVAL)
             except asyncio.TimeoutError:
                 pass
 
-    def _next(self, room: int, besides: list[str]) -> list[tuple[str, str]]:
+    def _next(self, in_flight: dict[str, Parcel]) -> tuple[list[tuple[str, str, int]], bool]:
+        """Frames to send, with their ids and lengths, as far as the window lets them through; and whether there may be more."""
         if not self._row().exists():
             raise Superseded
-        if room <= 0:
-            return []
-        messages = outbox.due(self.types(), room, besides, self.attachments())
-        return [(message.uid, self._framed(message)) for message in messages]
+        room = conf.WINDOW - len(in_flight)
+        space = conf.WINDOW_BYTES - sum(parcel.length for parcel in in_flight.values())
+        if not self.ready() or room <= 0 or space <= 0:
+            return [], True
+        rows = outbox.due(self.types(), room, in_flight, self.acks)
+        frames, tried = [], []
+        for row in rows:
+            text = self._framed(row)
+            length = len(text.encode())
+            if length > space and (frames or in_flight):
+                break
+            tried.append(row)
+            space -= length
+            if text:
+                frames.append((str(row.uid), text, length))
+        outbox.sent(tried)
+        return frames, len(tried) == room or len(tried) < len(rows)
 
-    def _framed(self, message: outbox.Message) -> str:
-        """An event as a frame; where it is too long without the content of its attachments, or cannot be told, it is given up."""
+    def _framed(self, row: Outbox) -> str:
+        """An event as a frame. One that has none waits for the site's code to be mended, and holds nothing up."""
         try:
+            message = outbox.message(row, self.attachments())
             text = self.frame(message)
             if len(text.encode()) > MAX_BYTES:
                 for item in message.data.get("attachments", ()):
@@ -268,11 +307,14 @@ class Session:
                 text = self.frame(message)
             if len(text.encode()) <= MAX_BYTES:
                 return text
-            reason = "longer than a frame may be"
-        except ValueError as error:
-            reason = f"it has no frame: {type(error).__name__}"
-        logger.error("event %s cannot be sent: %s", message.uid, reason)
-        outbox.give_up(message.uid, reason)
+            logger.error("event %s is given up: it is longer than a frame may be", row.uid)
+            outbox.give_up(row, "longer than a frame may be")
+        except UNAVAILABLE:
+            raise
+        except Exception as error:
+            if not row.error:
+                logger.error("event %s cannot be told, and is tried again later: %s", row.uid, place(error))
+            outbox.postpone(row, f"cannot be told: {type(error).__name__}")
         return ""
 
     @staticmethod
@@ -298,7 +340,7 @@ class Session:
                 await self.send(wire.PING)
             if time.monotonic() - pruned >= PRUNE_EVERY:
                 pruned = time.monotonic()
-                await database_sync_to_async(outbox.prune, thread_sensitive=False)()
+                await database_sync_to_async(prune, thread_sensitive=False)()
 
     def _row(self):
         """The connection, while it is the newest."""
@@ -306,6 +348,4 @@ class Session:
 
     def _note_end(self) -> None:
         self._row().update(closed_at=times.to_db(times.now()))
-        for connection in connections.all():
-            if not connection.in_atomic_block:
-                connection.close()
+        close_connections()

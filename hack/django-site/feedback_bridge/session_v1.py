@@ -31,4 +31,4 @@ class SessionV1(Session):
         return (wire.NEW_FEEDBACK,)
 
     def patience(self) -> float:
-        return conf.V1_RESULT_TIMEOUT
+        return conf.RESULT_TIMEOUT

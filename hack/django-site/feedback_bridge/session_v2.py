@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from typing import NamedTuple
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, transaction
 
 from . import __version__, inbox, outbox, wire
 from .conf import conf
 from .outbox import Message
-from .session import Outcome, Session
+from .session import Outcome, Session, place
 
 CAPABILITIES = ("statuses", "replies", "created", "attachments", "key_update")
-GREETING = 10.0  # seconds for the bot's hello, before it is taken to have no capabilities
+
+# What a model refuses now, it refuses the next time: not acknowledged, such events would soon be all that comes.
+NEVER_STORED = (DataError, IntegrityError, TypeError, ValidationError, ValueError)
 
 
 class Peer(NamedTuple):
@@ -29,11 +31,13 @@ class Peer(NamedTuple):
 
 class SessionV2(Session):
     protocol = "v2"
+    acks = True
 
     def __init__(self, *args):
         super().__init__(*args)
         self.peer: Peer | None = None
-        self.greeted = asyncio.Event()
+        self.keys_at = ""  # of the latest key_update
+        self.greeted = False  # and events may be sent
         self.hello_id = str(uuid.uuid4())
         self.hello_due: float | None = 0.0  # when to say hello (again); None once it is acknowledged
 
@@ -45,7 +49,7 @@ class SessionV2(Session):
             return Outcome(reply=wire.PONG)
         if frame["type"] == "pong":
             return Outcome()
-        frame = wire.open_v2(frame, self.ring(), at, conf.TTL)
+        frame = wire.open_v2(frame, wire.SITE, self.ring(), at, conf.TTL)
         if frame.type == wire.ACK:
             if frame.id == self.hello_id:
                 self.hello_due = None
@@ -70,33 +74,45 @@ class SessionV2(Session):
                 elif inbox.replayed(frame, conf.TTL):
                     self.refuse("replayed", "replayed")
                     return Outcome()
+                elif frame.type == wire.KEY_UPDATE:
+                    self._learn_keys(inbox.Reader(frame.data))
                 else:
                     inbox.take(frame)
-                    if frame.type == wire.KEY_UPDATE:
-                        self._learn_keys(inbox.Reader(frame.data))
+        except inbox.TooEarly as error:
+            self.refuse("too_early", f"{frame.type[:32]}: {error}")
+            return Outcome()
         except (inbox.Invalid, wire.FrameError) as error:
             self.refuse("invalid_payload", f"{frame.type[:32]}: {error}")
+        except NEVER_STORED as error:
+            self.refuse("not_stored", f"{frame.type[:32]}: the site's model does not take it: {place(error)}")
         if frame.type not in (wire.RESULT, wire.HELLO):
             inbox.remember(frame)
         return done._replace(released=released)
 
     def _meet(self, data: inbox.Reader) -> None:
         peer = Peer(tuple(data.names("capabilities")), tuple(data.names("keys")), data.text("preferred", 64))
-        inbox.hello(data)
+        if self.keys_at and self.peer:  # said again; what was said since about keys is newer
+            peer = peer._replace(keys=self.peer.keys, preferred=self.peer.preferred)
+        inbox.hello(data, list(peer.keys), peer.preferred)
         self.peer = peer
 
     def _learn_keys(self, data: inbox.Reader) -> None:
-        self.peer = (self.peer or Peer())._replace(keys=tuple(data.names("accepted")), preferred=data.text("preferred", 64))
+        keys, preferred, at = data.names("accepted"), data.text("preferred", 64), data.text("at", 64)
+        if at < self.keys_at or self.peer is None:
+            return
+        inbox.learn_keys(keys, preferred)
+        self.keys_at, self.peer = at, self.peer._replace(keys=tuple(keys), preferred=preferred)
 
     async def handled(self) -> None:
-        if self.peer is not None:
-            self.greeted.set()
+        if not self.greeted and self.ready():
+            self.greeted = True
+            self.woken.set()
 
     # Out.
 
     def _seal(self, type: str, uid: str, data: dict) -> str:
         peer = self.peer or Peer()
-        return wire.seal(self.ring().agreed(peer.keys, peer.preferred), type, uid, data, *self.stamp())
+        return wire.seal(self.ring().agreed(peer.keys, peer.preferred), wire.BOT, type, uid, data, *self.stamp())
 
     def frame(self, message: Message) -> str:
         return self._seal(message.type, message.uid, message.data)
@@ -112,14 +128,10 @@ class SessionV2(Session):
     def patience(self) -> float:
         return conf.ACK_TIMEOUT
 
-    async def greet(self) -> None:
-        await self.remind()
-        try:
-            await asyncio.wait_for(self.greeted.wait(), GREETING)
-        except asyncio.TimeoutError:
-            pass
+    def ready(self) -> bool:
+        return self.peer is not None
 
-    async def remind(self) -> None:
+    async def greet(self) -> None:
         if self.hello_due is None or time.monotonic() < self.hello_due:
             return
         self.hello_due = time.monotonic() + conf.ACK_TIMEOUT

@@ -19,8 +19,12 @@ def connect():
 
 
 def _on_saved(sender, instance, created, raw, using, **kwargs):
-    from . import outbox
-    from .mixins import FeedbackMixin
+    from . import outbox, times
+    from .mixins import FeedbackMixin, Status
+    from .models import feedback_model
 
-    if created and not raw and isinstance(instance, FeedbackMixin):
-        outbox.enqueue_feedback([instance], using=using)
+    if not created or raw or not isinstance(instance, FeedbackMixin) or not isinstance(instance, feedback_model()):
+        return
+    outbox.enqueue_feedback([instance], using=using)
+    if instance.wire_id and instance.status != Status.NEW and instance.status_at:
+        outbox.enqueue_status(instance, instance.status, times.from_db(instance.status_at), {}, using=using)

@@ -37,6 +37,8 @@ class Rules(NamedTuple):
 
 
 def from_secret(secret: str | bytes) -> TokenKey:
+    if not isinstance(secret, (str, bytes)):
+        raise ValueError(f"a secret for tokens is text or bytes, not {type(secret).__name__}")
     return TokenKey(secret.encode() if isinstance(secret, str) else secret, ("HS256",))
 
 
@@ -102,7 +104,7 @@ def verify(token: str, keys: list[TokenKey], rules: Rules) -> dict:
         raise TokenRefused(f"a token of more than {MAX_TOKEN} characters")
     try:
         header = jwt.get_unverified_header(token)
-    except jwt.exceptions.PyJWTError:
+    except Exception:  # of PyJWT's own, and RecursionError for a header that is nested deeply
         raise TokenRefused("not a JSON Web Token") from None
     fitting = [key for key in keys if header.get("alg") in key.algorithms]
     if not fitting:
@@ -115,7 +117,9 @@ def verify(token: str, keys: list[TokenKey], rules: Rules) -> dict:
             return _decode(token, key, header["alg"], rules)
         except jwt.exceptions.InvalidSignatureError:
             continue
-        except jwt.exceptions.PyJWTError as error:
+        except TokenRefused:
+            raise
+        except Exception as error:
             raise TokenRefused(_reason(error)) from None
     raise TokenRefused("the signature is not made with a configured key")
 

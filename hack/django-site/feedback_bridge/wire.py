@@ -14,6 +14,7 @@ from .canonical import Malformed, canonical, compact, parse
 from .keys import Key, KeyRing
 
 SUBPROTOCOL = "feedbackbridge.v2"
+BOT, SITE = "bot", "site"  # to whom a frame is
 TTL = 45  # seconds that a frame's time may differ from ours, either way
 
 NEW_FEEDBACK = "new_feedback"
@@ -154,21 +155,24 @@ def result_of(uid: str, data: dict) -> Result:
 # Version 2
 
 
-def seal(key: Key, type: str, uid: str, data: dict, ts: int, nonce: str) -> str:
+def seal(key: Key, to: str, type: str, uid: str, data: dict, ts: int, nonce: str) -> str:
     """A signed frame of version 2. Raises Malformed where data has no canonical form."""
-    envelope = {"v": 2, "type": type, "id": uid, "data": data, "ts": ts, "nonce": nonce, "kid": key.id}
+    envelope = {"v": 2, "to": to, "type": type, "id": uid, "data": data, "ts": ts, "nonce": nonce, "kid": key.id}
     envelope["sig"] = key.sign(canonical(envelope))
     return compact(envelope)
 
 
-def open_v2(frame: dict, ring: KeyRing, now: float, ttl: int = TTL) -> Frame:
-    """Checks a frame of version 2: envelope, key and signature, time. What it returns can be believed."""
+def open_v2(frame: dict, me: str, ring: KeyRing, now: float, ttl: int = TTL) -> Frame:
+    """Checks a frame of version 2: envelope, key and signature, time. What it returns can be believed.
+
+    me is the side that reads: both sign with the same key, and what one has said is not to come back to it.
+    """
     type, uid, data, ts, nonce, kid, sig = (
         frame.get(name) for name in ("type", "id", "data", "ts", "nonce", "kid", "sig")
     )
     version = frame.get("v")
-    if not (_is_int(version) and version == 2 and _is_name(type, 128) and _is_name(uid, 128) and _is_name(nonce, 128)
-            and isinstance(data, dict) and _is_int(ts) and isinstance(kid, str) and isinstance(sig, str)):
+    if not (_is_int(version) and version == 2 and frame.get("to") == me and _is_name(type, 128) and _is_name(uid, 128) and _is_name(nonce, 128)
+            and isinstance(data, dict) and _is_int(ts) and _is_name(kid, 128) and isinstance(sig, str)):
         raise FrameError("invalid_message", "the envelope")
     try:
         message = canonical({name: value for name, value in frame.items() if name != "sig"})

@@ -92,7 +92,7 @@ func (s *Server) greet(c *conn) {
 
 // queueV2 signs a frame of the site's own and puts it in line. Server.mu must be held.
 func (s *Server) queueV2(c *conn, id string, body wire.Body) {
-	frame, err := wire.AppendV2(nil, id, body, s.key, time.Now().Add(s.offset).Unix(), uuid.NewString())
+	frame, err := wire.AppendV2(nil, wire.ToBot, id, body, s.key, time.Now().Add(s.offset).Unix(), uuid.NewString())
 	if err != nil {
 		return // without a key; what the bot sends cannot be verified either
 	}
@@ -127,12 +127,12 @@ func signV2(out Outgoing, key wire.Key, ts int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.AppendV2(nil, out.ID, body, key, ts, out.Nonce)
+	return wire.AppendV2(nil, wire.ToBot, out.ID, body, key, ts, out.Nonce)
 }
 
 // receiveV2 takes a frame of the bot's in version 2.
 func (s *Server) receiveV2(c *conn, data []byte, at time.Time) {
-	e, err := wire.DecodeV2(data, wire.DefaultLimits())
+	e, err := wire.DecodeV2(data, wire.ToSite, wire.DefaultLimits())
 	if err == nil && e.Type == wire.TypePong {
 		s.count(func(c *counters) { c.Pongs++ })
 		return

@@ -39,7 +39,7 @@ func (h harness) nextV2(ws *websocket.Conn, frameType string, with wire.Key) wir
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		e, err := wire.DecodeV2(data, wire.DefaultLimits())
+		e, err := wire.DecodeV2(data, wire.ToBot, wire.DefaultLimits())
 		if err == nil {
 			_, err = e.Verify(wire.NewKeyRing(with), time.Now(), time.Minute)
 		}
@@ -54,7 +54,7 @@ func (h harness) nextV2(ws *websocket.Conn, frameType string, with wire.Key) wir
 
 func (h harness) writeV2(ws *websocket.Conn, id string, body wire.Body, with wire.Key) {
 	h.t.Helper()
-	frame, err := wire.AppendV2(nil, id, body, with, time.Now().Unix(), uuid.NewString())
+	frame, err := wire.AppendV2(nil, wire.ToSite, id, body, with, time.Now().Unix(), uuid.NewString())
 	if err == nil {
 		err = ws.WriteMessage(websocket.TextMessage, frame)
 	}

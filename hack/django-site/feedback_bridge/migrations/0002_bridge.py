@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="outbox",
-            index=models.Index(condition=models.Q(("acked_at__isnull", True), ("settled_at__isnull", True)), fields=["id"], name="feedback_bridge_due"),
+            index=models.Index(condition=models.Q(("settled_at__isnull", True)), fields=["id"], name="feedback_bridge_due"),
         ),
         migrations.AddIndex(
             model_name="outbox",

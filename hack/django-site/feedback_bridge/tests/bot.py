@@ -66,7 +66,7 @@ class Bot:
         await self.socket.send_to(text_data=frame if isinstance(frame, str) else json.dumps(frame))
 
     def seal(self, type, data, uid=None, ts=None, nonce=None):
-        return wire.seal(self.key, type, uid or str(uuid.uuid4()), data, int(ts or time.time()), nonce or str(uuid.uuid4()))
+        return wire.seal(self.key, wire.SITE, type, uid or str(uuid.uuid4()), data, int(ts or time.time()), nonce or str(uuid.uuid4()))
 
     async def say(self, type, data, uid=None, **stamp):
         uid = uid or str(uuid.uuid4())
@@ -108,7 +108,7 @@ class Bot:
         if frame["type"] in ("ping", "pong"):
             assert set(frame) == {"type"}
         elif self.protocol == "v2":
-            wire.open_v2(frame, KeyRing([self.key]), time.time())
+            wire.open_v2(frame, wire.BOT, KeyRing([self.key]), time.time())
         else:
             ring = KeyRing([self.key])
             assert wire.verify_v1(ring, frame["ts"], frame["nonce"], frame["data"], frame["sig"])

@@ -38,11 +38,12 @@ class Vectors:
         self.made = []
         self.random = random.Random(2)
 
-    def add(self, name, error="", *, data=(), leave=(), print_with=None, sig=None, text=None, now=NOW, **members):
+    def add(self, name, error="", *, data=(), leave=(), print_with=None, sig=None, text=None, now=NOW, receiver=None, **members):
         """One frame, signed as it is; then sig or text replace what was made, without a new signature."""
         secret = SECRETS[len(self.made) % len(SECRETS)]
         n = len(self.made)
-        frame = {"v": 2, "type": "feedback_status", "id": f"id-{n}", "data": {} if data == () else data, "ts": NOW, "nonce": f"nonce-{n}", "kid": key_id(secret)}
+        receiver = receiver or members.get("to") or ("bot", "site")[n % 2]
+        frame = {"v": 2, "to": receiver, "type": "feedback_status", "id": f"id-{n}", "data": {} if data == () else data, "ts": NOW, "nonce": f"nonce-{n}", "kid": key_id(secret)}
         frame.update(members)
         frame = {name: value for name, value in frame.items() if name not in leave}
         try:
@@ -58,7 +59,7 @@ class Vectors:
         if text is not None:
             sent = text(sent)
             covered = "" if error == "invalid_message" else canonical({k: v for k, v in json.loads(sent).items() if k != "sig"})
-        self.made.append({"name": name, "secret": secret, "now": now, "frame": sent, "canonical": "" if error == "invalid_message" else covered, "error": error})
+        self.made.append({"name": name, "secret": secret, "receiver": receiver, "now": now, "frame": sent, "canonical": "" if error == "invalid_message" else covered, "error": error})
 
 
 def good(v):
@@ -76,7 +77,7 @@ def good(v):
         ("key_update", {"accepted": ["0123456789abcdef", "fedcba9876543210"], "preferred": "fedcba9876543210", "at": at}),
         ("of_the_future", {"anything": [None, True, {"at": "all"}]}),
     ):
-        v.add(f"{type}", data=data, type=type)
+        v.add(f"{type}", data=data, type=type, to="bot" if type == "new_feedback" else "site")
     for name, data in (
         ("floats", {"a": [1.0, -0.0, 1e16, 1e-05, 5e-324, 1.7976931348623157e308, 0.1, 123456789012345680.0]}),
         ("integers", {"a": [0, -1, 2**53 + 1, -(2**63), 10**40]}),
@@ -99,15 +100,19 @@ def good(v):
 
 
 def bad(v):
-    for name in ("v", "type", "id", "data", "ts", "nonce", "kid", "sig"):
+    for side, other in (("bot", "site"), ("site", "bot")):
+        v.add(f"to the {side}, reflected at the {other}", "invalid_message", receiver=other, to=side)
+    for name, to in (("to nobody", ""), ("to both", "bot, site"), ("to in upper case", "BOT"), ("to a list", ["bot"])):
+        v.add(name, "invalid_message", receiver="bot", to=to)
+    for name in ("v", "to", "type", "id", "data", "ts", "nonce", "kid", "sig"):
         v.add(f"{name} left out", "invalid_message", leave=(name,))
-        v.add(f"{name} null", "invalid_message", **({"sig": lambda _: None} if name == "sig" else {name: None}))
+        v.add(f"{name} null", "invalid_message", receiver="site", **({"sig": lambda _: None} if name == "sig" else {name: None}))
     for name, members in (
         ("v 1", {"v": 1}), ("v 3", {"v": 3}), ("v a float", {"v": 2.0}), ("v a text", {"v": "2"}), ("v true", {"v": True}),
         ("type empty", {"type": ""}), ("id empty", {"id": ""}), ("id a number", {"id": 1}), ("id of 129", {"id": "x" * 129}), ("id not ASCII", {"id": "я"}),
         ("id with a control", {"id": "a\n"}), ("id with DEL", {"id": "\x7f"}), ("nonce empty", {"nonce": ""}), ("nonce of 129", {"nonce": "x" * 129}),
         ("data a list", {"data": []}), ("data a text", {"data": "{}"}), ("ts a float", {"ts": float(NOW)}), ("ts a text", {"ts": str(NOW)}), ("ts true", {"ts": True}),
-        ("kid a number", {"kid": 1}), ("data with a lone surrogate", {"data": {"a": "\ud800"}}), ("a key with a lone surrogate", {"data": {"\udfff": 1}}),
+        ("kid a number", {"kid": 1}), ("kid empty", {"kid": ""}), ("kid not ASCII", {"kid": "я"}), ("kid of 129", {"kid": "0" * 129}), ("data with a lone surrogate", {"data": {"a": "\ud800"}}), ("a key with a lone surrogate", {"data": {"\udfff": 1}}),
         ("nested 65 levels", {"data": {"a": nested(63)}}),
     ):
         v.add(name, "invalid_message", **members)

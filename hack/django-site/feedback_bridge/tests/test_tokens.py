@@ -95,6 +95,8 @@ class TokenTests(SimpleTestCase):
         self.refused("no token", "", key)
         self.refused("not a JSON Web Token", "x.y", key)
         self.refused("more than", "x" * 9000, key)
+        deep = base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("=")
+        self.refused("not a JSON Web Token", f"{deep}.e30.AAAA", key)
         self.refused("not made with", token("another secret of 32 bytes, long"), key)
         self.refused("expired", token(exp=now - 31), key)
         self.verify(token(exp=now - 25), key)
@@ -170,6 +172,8 @@ class CredentialTests(SimpleTestCase):
             {"JWT_PUBLIC_KEY": str(self.directory / "none")},
             {"JWT_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"},
             {"JWT_JWKS": {"keys": 1}},
+            {"HMAC_SECRET": [5]},
+            {"JWT_SECRET": [5]},
         ):
             with override_settings(FEEDBACK_BRIDGE=settings), self.assertRaises((OSError, ValueError)):
                 credentials.current()

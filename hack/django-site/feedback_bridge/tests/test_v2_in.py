@@ -3,8 +3,10 @@
 
 import time
 from datetime import datetime, timedelta, timezone
+from unittest import mock
 
 from asgiref.sync import sync_to_async
+from django.db import IntegrityError
 from django.test import override_settings
 
 from feedback_bridge import signals
@@ -112,6 +114,7 @@ class TakingTests(VersionTwoTestCase):
             ("feedback_status", {"feedback_id": 2**70, "status": "read", "at": to_wire(AT)}),
             ("feedback_status", {"ticket_id": ["x"], "status": "read", "at": to_wire(AT)}),
             ("feedback_reply", {**known, "from": "staff", "text": "", "at": to_wire(AT)}),
+            ("feedback_reply", {**known, "from": "staff", "text": "t"}),
             ("feedback_reply", {**known, "from": "nobody", "text": "t", "at": to_wire(AT)}),
             ("feedback_reply", {**known, "from": "staff", "text": "t", "author": [], "at": to_wire(AT)}),
             ("feedback_reply", {**known, "from": "staff", "text": "t", "at": to_wire(AT), "attachments": [{"base64": "!"}]}),
@@ -139,6 +142,7 @@ class TakingTests(VersionTwoTestCase):
         await two.close()
         one = Bot("v1")
         await one.connect()
+        self.assertEqual((await one.read("new_feedback"))["id"], frame["id"])  # version 1 knows no acks: asked again
         again = await one.read("new_feedback")
         self.assertEqual(again["id"], unacknowledged["id"])
         await one.result(frame["id"])
@@ -157,6 +161,58 @@ class TakingTests(VersionTwoTestCase):
 
 
 class FailureTests(VersionTwoTestCase):
+    async def test_what_comes_before_its_ticket_comes_again(self):
+        bot = await self.bot()
+        data = {"ticket_id": "ticket_tg_9", "from": "staff", "text": "t", "at": to_wire(datetime.now(timezone.utc))}
+        uid = await bot.say("feedback_reply", data)
+        self.assertTrue(await bot.quiet())
+        await self.told(bot, "feedback_created", {"ticket_id": "ticket_tg_9", "message": "m"})
+        await self.told(bot, "feedback_reply", data, uid=uid)
+        self.assertEqual(await count(Reply), 1)
+        await bot.close()
+
+    async def test_what_the_sites_model_never_takes_holds_nothing_up(self):
+        def refuse(*_):
+            raise IntegrityError("NOT NULL constraint failed")
+
+        bot = await self.bot()
+        with mock.patch.object(Feedback, "from_telegram", refuse):
+            await self.told(bot, "feedback_created", {"ticket_id": "ticket_tg_9", "message": "m"})
+        self.assertIn("does not take it", (await sync_to_async(Connection.current)()).last_refusal)
+        with override_settings(FEEDBACK_BRIDGE={**SETTINGS, "MAX_ATTACHMENT_BYTES": 1}):
+            await self.told(bot, "feedback_created", {"ticket_id": "ticket_tg_8", "message": "m", "attachments": [{"name": "a", "base64": "AAAA"}]})
+        self.assertEqual((await sync_to_async(Attachment.objects.get)()).size, 3)
+        await bot.close()
+
+    async def test_a_bot_that_lost_its_store_counts_anew(self):
+        bot = await self.bot()
+        for telegram_id, message in ((1, "one"), (1, "one"), (2, "another")):
+            await self.told(bot, "feedback_created", {"ticket_id": "ticket_tg_1", "telegram_id": telegram_id, "message": message})
+        await self.told(bot, "feedback_reply", {"ticket_id": "ticket_tg_1", "from": "staff", "text": "t", "at": to_wire(AT)})
+        self.assertEqual(await count(Feedback), 2)
+        self.assertEqual((await sync_to_async(Reply.objects.select_related("feedback").get)()).feedback.message, "another")
+        await bot.close()
+
+    async def test_old_keys_do_not_come_back(self):
+        bot = await self.bot()
+        await self.told(bot, "key_update", {"accepted": ["b" * 16], "preferred": "b" * 16, "at": "2026-01-02T00:00:02.000000Z"})
+        await self.told(bot, "key_update", {"accepted": ["a" * 16], "preferred": "a" * 16, "at": "2026-01-02T00:00:01.000000Z"})
+        await bot.connect_hello()
+        await bot.settle()
+        self.assertEqual((await sync_to_async(Connection.current)()).peer_keys, ["b" * 16])
+        await bot.close()
+
+    async def test_its_own_frames_reflected_have_no_effect(self):
+        bot = await self.bot()
+        feedback = await self.ticket(bot)
+        await sync_to_async(feedback.add_reply)("once")
+        await bot.send(await bot.read("feedback_reply"))
+        await bot.send(await bot.read("hello"))
+        await bot.settle()
+        self.assertEqual(await count(Reply), 1)
+        self.assertEqual((await sync_to_async(Connection.current)()).refused, 2)
+        await bot.close()
+
     async def test_a_fault_in_the_site_loses_nothing(self):
         bot = await self.bot()
         feedback = await self.ticket(bot)

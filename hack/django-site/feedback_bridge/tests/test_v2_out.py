@@ -2,6 +2,7 @@
 """Version 2, over channels.testing: the greeting, and what the site says."""
 
 import base64
+from unittest import mock
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -170,7 +171,104 @@ class SendingTests(VersionTwoTestCase):
         self.assertEqual(frame["data"]["attachments"], [
             {"name": "a.png", "mime": "image/png", "size": 4, "base64": base64.b64encode(b"\x89PNG").decode()},
             {"name": "far.png", "mime": "", "size": 0, "url": "https://shop.example/far.png"},
+            {"name": "large.bin", "mime": "", "size": 700 << 10},  # too large: that it is there, at least
         ])
+        await bot.close()
+
+    async def test_a_reply_of_files_alone_says_so(self):
+        bot = await self.bot()
+        feedback = await self.ticket(bot)
+        await sync_to_async(feedback.add_reply)("", files=[("снимок.png", b"\0" * (600 << 10), "image/png")])
+        data = (await bot.read("feedback_reply"))["data"]
+        self.assertEqual((data["text"], data["attachments"]), ("📎 снимок.png", [{"name": "снимок.png", "mime": "image/png", "size": 600 << 10}]))
+        await bot.close()
+
+    async def test_bytes_in_flight_are_bounded(self):
+        @sync_to_async
+        def with_file():
+            with transaction.atomic():
+                Feedback.objects.create(message="m").attach("a.bin", b"\0" * (500 << 10))
+
+        for _ in range(5):
+            await with_file()
+        bot = await self.bot()
+        frames = [await bot.read("new_feedback") for _ in range(3)]
+        self.assertTrue(await bot.quiet())
+        for _ in range(2):
+            await bot.ack(frames.pop(0)["id"])
+            frames.append(await bot.read("new_feedback"))
+        await bot.close()
+        with override_settings(FEEDBACK_BRIDGE={**SETTINGS, "WINDOW_BYTES": 1000}):
+            bot = await self.bot()  # one frame is always let through
+            await bot.read("new_feedback")
+            self.assertTrue(await bot.quiet())
+            await bot.close()
+
+    async def test_a_status_and_a_reply_wait_until_the_bot_has_the_feedback(self):
+        bot = await self.bot()
+        feedback = await create(message="m")
+        frame = await bot.read("new_feedback")
+        await bot.result(frame["id"], error="Invalid HMAC signature", error_code="invalid_signature", retryable=True)
+        await bot.read("ack", id=frame["id"])
+        await sync_to_async(feedback.change_status)("read")
+        await sync_to_async(feedback.add_reply)("An answer")
+        other = await self.ticket(bot)
+        await sync_to_async(other.change_status)("closed")
+        self.assertEqual((await bot.read("feedback_status"))["data"]["feedback_id"], other.pk)
+        self.assertTrue(await bot.quiet())
+        await sync_to_async(Outbox.objects.update)(not_before=None)
+        await bot.ack((await bot.read("new_feedback"))["id"])
+        self.assertEqual((await bot.read("feedback_status"))["data"]["status"], "read")
+        await bot.read("feedback_reply")
+        await bot.close()
+
+    async def test_what_the_bot_forgot_is_asked_for_again(self):
+        with override_settings(FEEDBACK_BRIDGE={**SETTINGS, "RESULT_TIMEOUT": 0.2}):
+            bot = await self.bot()
+            await create(message="m")
+            frame = await bot.read("new_feedback")
+            await bot.ack(frame["id"])
+            again = await bot.read("new_feedback")
+            self.assertEqual(again["id"], frame["id"])
+            await bot.ack(frame["id"])
+            await bot.settle()
+            row = await sync_to_async(Outbox.objects.get)()
+            self.assertGreater(from_db(row.not_before), from_db(row.sent_at))  # ever more seldom
+            await bot.result(frame["id"])
+            await bot.settle()
+            self.assertEqual(await count(Outbox, settled_at=None), 0)
+            await bot.close()
+
+    async def test_what_cannot_be_told_holds_nothing_up(self):
+        real = Feedback.feedback_bridge_data
+
+        def data(feedback):
+            return {**real(feedback), "nickname": object()} if feedback.message == "strange" else real(feedback)
+
+        with mock.patch.object(Feedback, "feedback_bridge_data", data), self.assertLogs("feedback_bridge", "ERROR") as logs:
+            bot = await self.bot()
+            await create(message="strange")
+            await create(message="m")
+            self.assertEqual((await bot.read("new_feedback"))["data"]["message"], "m")
+        self.assertNotIn("strange", str(logs.output))
+        await sync_to_async(Outbox.objects.update)(not_before=None)
+        self.assertEqual((await bot.read("new_feedback"))["data"]["message"], "strange")
+        await bot.close()
+
+    async def test_what_is_never_acknowledged_leaves_its_place(self):
+        with override_settings(FEEDBACK_BRIDGE={**SETTINGS, "ACK_TIMEOUT": 0.05, "WINDOW": 1}):
+            bot = await self.bot()
+            await create(message="ignored")
+            await create(message="m")
+            while (await bot.read("new_feedback"))["data"]["message"] != "m":
+                pass
+            await bot.close()
+
+    async def test_what_is_created_with_a_status_has_it_in_telegram(self):
+        bot = await self.bot()
+        await create(message="m", status="in_progress")
+        await bot.ack((await bot.read("new_feedback"))["id"])
+        self.assertEqual((await bot.read("feedback_status"))["data"]["status"], "in_progress")
         await bot.close()
 
     async def test_what_fits_no_frame_is_given_up_and_holds_nothing_up(self):

@@ -33,7 +33,7 @@ class VectorTests(SimpleTestCase):
     @staticmethod
     def refusal(vector):
         try:
-            wire.open_v2(wire.read(vector["frame"]), KeyRing([Key(vector["secret"])]), vector["now"])
+            wire.open_v2(wire.read(vector["frame"]), vector["receiver"], KeyRing([Key(vector["secret"])]), vector["now"])
         except wire.FrameError as error:
             return error.code
         return ""

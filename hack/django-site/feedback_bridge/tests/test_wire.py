@@ -179,22 +179,22 @@ class VersionTwoTests(SimpleTestCase):
     key = Key("secret")
 
     def open(self, text, now=NOW):
-        return wire.open_v2(wire.read(text), KeyRing([Key("other"), self.key]), now)
+        return wire.open_v2(wire.read(text), wire.SITE, KeyRing([Key("other"), self.key]), now)
 
     def frame(self, **change):
         """A frame that is signed as it is, with members changed, or left out for None."""
-        frame = {"v": 2, "type": "hello", "id": "1", "data": {"я": 1.0}, "ts": NOW, "nonce": "n", "kid": self.key.id, **change}
+        frame = {"v": 2, "to": "site", "type": "hello", "id": "1", "data": {"я": 1.0}, "ts": NOW, "nonce": "n", "kid": self.key.id, **change}
         frame = {name: value for name, value in frame.items() if value is not None}
         return compact({**frame, "sig": self.key.sign(canonical(frame))})
 
     def test_seal_and_open(self):
-        frame = self.open(wire.seal(self.key, "hello", "1", {"я": 1.0}, NOW, "n"))
+        frame = self.open(wire.seal(self.key, wire.SITE, "hello", "1", {"я": 1.0}, NOW, "n"))
         self.assertEqual(frame, wire.Frame("hello", "1", {"я": 1.0}, "n", self.key.id))
         self.assertEqual(self.open(self.frame(more=[1])).type, "hello")  # unknown members are covered, and ignored
 
     def test_nothing_can_be_changed(self):
-        whole = json.loads(wire.seal(self.key, "hello", "1", {"a": 1}, NOW, "n"))
-        for name, value in {"v": 3, "type": "ack", "id": "2", "data": {}, "ts": NOW + 1, "nonce": "m", "kid": Key("other").id, "more": 1}.items():
+        whole = json.loads(wire.seal(self.key, wire.SITE, "hello", "1", {"a": 1}, NOW, "n"))
+        for name, value in {"v": 3, "to": "bot", "type": "ack", "id": "2", "data": {}, "ts": NOW + 1, "nonce": "m", "kid": Key("other").id, "more": 1}.items():
             with self.subTest(name), self.assertRaises(wire.FrameError):
                 self.open(compact({**whole, name: value}))
         for name in whole:
@@ -207,6 +207,9 @@ class VersionTwoTests(SimpleTestCase):
             ("invalid_message", "[]"),
             ("invalid_message", "{}"),
             ("invalid_message", self.frame(v=True)),
+            ("invalid_message", self.frame(to=None)),
+            ("invalid_message", self.frame(to="bot")),  # said by the site itself, and reflected
+            ("invalid_message", self.frame(kid="я")),
             ("invalid_message", self.frame(v=2.0)),
             ("invalid_message", self.frame(data=[])),
             ("invalid_message", self.frame(id="")),
@@ -223,13 +226,13 @@ class VersionTwoTests(SimpleTestCase):
             self.assertEqual(caught.exception.code, code)
 
     def test_lone_surrogate(self):
-        unsigned = {"v": 2, "type": "hello", "id": "1", "data": {"a": "\ud800"}, "ts": NOW, "nonce": "n", "kid": self.key.id}
+        unsigned = {"v": 2, "to": "site", "type": "hello", "id": "1", "data": {"a": "\ud800"}, "ts": NOW, "nonce": "n", "kid": self.key.id}
         sig = self.key.sign(canonical(unsigned, ensure_ascii=True))
         with self.assertRaises(wire.FrameError) as caught:
             self.open(json.dumps({**unsigned, "sig": sig}))
         self.assertEqual(caught.exception.code, "invalid_message")
         with self.assertRaises(Malformed):
-            wire.seal(self.key, "hello", "1", {"a": "\ud800"}, NOW, "n")
+            wire.seal(self.key, wire.SITE, "hello", "1", {"a": "\ud800"}, NOW, "n")
 
     def test_time(self):
         self.open(self.frame(), NOW + 45)

@@ -12,4 +12,6 @@ async function refresh() {
   }
 }
 
-setInterval(() => refresh().catch(() => {}), 3000); // a site that is away is asked again
+const soon = () => refresh().catch(() => {}); // a site that is away is asked again
+setInterval(soon, 3000);
+document.addEventListener("visibilitychange", soon);
