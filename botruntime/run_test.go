@@ -132,7 +132,9 @@ func TestABotSpeaksTheVersionOfItsSite(t *testing.T) {
 		if err := w.site.SetProtocol(protocol); err != nil {
 			t.Fatal(err)
 		}
+		connections := w.site.Stats().Connections
 		w.site.CloseConnections(1012, "restart")
+		w.eventually("the bot connects again", func() bool { return w.site.Stats().Connections > connections }) // what went to the old one is lost
 		w.eventually("the bot says that it speaks "+protocol, func() bool {
 			answer, err := health.Ask(t.Context(), w.files.state)
 			return err == nil && answer.Report.Site.OK && answer.Report.Protocol == protocol
