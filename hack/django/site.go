@@ -49,7 +49,11 @@ func Brief(root, dir string, settings Settings) (*Site, error) {
 
 // Portal returns the project around the drop-in app.
 func Portal(root, dir string, settings Settings) (*Site, error) {
-	settings.More = append(slices.Clone(settings.More), "PYTHONPATH="+filepath.Join(root, "hack", "django"), "SITE_MORE_APPS=harness")
+	harness, err := filepath.Abs(filepath.Join(root, "hack", "django"))
+	if err != nil {
+		return nil, err
+	}
+	settings.More = append(slices.Clone(settings.More), "PYTHONPATH="+harness, "SITE_MORE_APPS=harness")
 	return newSite(dir, filepath.Join(root, "hack", "django-site"), "portal.asgi:application", settings)
 }
 

@@ -11,7 +11,11 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
-var visitor = telegram.User{ID: 1003, FirstName: "Visitor", LanguageCode: "en"}
+// visitor is whose Telegram id the site's feedback has; writer writes to the bot.
+var (
+	visitor = telegram.User{ID: 1003, FirstName: "Visitor", LanguageCode: "en"}
+	writer  = telegram.User{ID: 7001, FirstName: "Writer", LanguageCode: "en"}
+)
 
 // one has the site create one feedback and waits for its ticket.
 func (w *world) one(number int) telegram.Message {
@@ -83,22 +87,22 @@ func (w *world) postShows(m telegram.Message, status ticket.Status) {
 func (w *world) direct(text string) telegram.Message {
 	w.t.Helper()
 	say := func(text string) {
-		_, err := w.telegram.Write(telegram.Incoming{ChatID: visitor.ID, By: visitor, Text: text})
+		_, err := w.telegram.Write(telegram.Incoming{ChatID: writer.ID, By: writer, Text: text})
 		must(w.t, err)
 	}
 	answers := func(n int) {
 		w.until("the bot's answer to "+text, func() bool {
-			return len(slices.DeleteFunc(w.telegram.Messages(visitor.ID), func(m telegram.Message) bool { return !m.From.IsBot })) >= n
+			return len(slices.DeleteFunc(w.telegram.Messages(writer.ID), func(m telegram.Message) bool { return !m.From.IsBot })) >= n
 		})
 	}
-	before := len(slices.DeleteFunc(w.telegram.Messages(visitor.ID), func(m telegram.Message) bool { return !m.From.IsBot }))
+	before := len(slices.DeleteFunc(w.telegram.Messages(writer.ID), func(m telegram.Message) bool { return !m.From.IsBot }))
 	say("/feedback")
 	answers(before + 1)
 	say("/skip")
 	answers(before + 2)
-	for _, m := range slices.Backward(w.telegram.Messages(visitor.ID)) {
+	for _, m := range slices.Backward(w.telegram.Messages(writer.ID)) {
 		if len(m.Buttons) > 0 {
-			_, err := w.telegram.Press(visitor.ID, m.ID, m.Buttons[0][0].CallbackData, visitor)
+			_, err := w.telegram.Press(writer.ID, m.ID, m.Buttons[0][0].CallbackData, writer)
 			must(w.t, err)
 			break
 		}
@@ -133,7 +137,7 @@ func TestBothWays(t *testing.T) {
 	w.act("[2]", "--reply", "Found it, thank you.")
 	w.groupHas(m, "Found it, thank you.")
 	w.until("the author has the site's reply", func() bool {
-		return slices.ContainsFunc(w.telegram.Messages(visitor.ID), func(m telegram.Message) bool { return strings.Contains(m.Text, "Found it, thank you.") })
+		return slices.ContainsFunc(w.telegram.Messages(writer.ID), func(m telegram.Message) bool { return strings.Contains(m.Text, "Found it, thank you.") })
 	})
 }
 

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
@@ -75,10 +75,11 @@ class ReplyInline(ReadOnly, admin.TabularInline):
 
 
 def links(attachments):
-    return format_html_join(", ", '<a href="{}">{}</a>', (
-        (reverse("admin:feedback_bridge_attachment", args=[file.pk]), file.name) if file.url or file.content_known else ("#", file.name)
-        for file in attachments
-    )) or "-"
+    def target(file):
+        known = file.url or file.content_known
+        return reverse("admin:feedback_bridge_attachment", args=[file.pk]) if known else "#"
+
+    return format_html_join(", ", '<a href="{}">{}</a>', ((target(file), file.name) for file in attachments)) or "-"
 
 
 class FeedbackBridgeAdminMixin:
@@ -142,13 +143,13 @@ class FeedbackAdmin(FeedbackBridgeAdminMixin, admin.ModelAdmin):
     list_filter = ("status", "telegram_sent", "category", "source", "created_at")
     search_fields = ("telegram_ticket", "nickname", "message", "telegram_username")
     date_hierarchy = "created_at"
-    readonly_fields = (
-        "created_at", "source", "telegram_ticket", "telegram_sent", "telegram_sent_at", "telegram_message_id", "telegram_error", "status_at", "files",
-    )
+    author_fields = ("nickname", "category", "user", "telegram_id", "telegram_username", "telegram_first_name", "locale")
+    bridge_fields = ("telegram_ticket", "telegram_sent", "telegram_sent_at", "telegram_message_id", "telegram_error", "status_at")
+    readonly_fields = ("created_at", "source", "files", *bridge_fields)
     fieldsets = (
         (None, {"fields": ("status", "message", "files", "answer", "answer_file")}),
-        (_("From"), {"fields": ("nickname", "category", "user", "telegram_id", "telegram_username", "telegram_first_name", "locale", "created_at", "source")}),
-        (_("Telegram"), {"fields": ("telegram_ticket", "telegram_sent", "telegram_sent_at", "telegram_message_id", "telegram_error", "status_at")}),
+        (_("From"), {"fields": (*author_fields, "created_at", "source")}),
+        (_("Telegram"), {"fields": bridge_fields}),
     )
     raw_id_fields = ("user",)
 
@@ -171,8 +172,8 @@ class AttachmentAdmin(ReadOnly, admin.ModelAdmin):
         return [path("<int:pk>/content/", self.admin_site.admin_view(self.download), name="feedback_bridge_attachment")]
 
     def download(self, request, pk):
-        model = feedback_model()
-        if not any(request.user.has_perm(f"{model._meta.app_label}.{kind}_{model._meta.model_name}") for kind in ("view", "change")):
+        meta = feedback_model()._meta
+        if not any(request.user.has_perm(f"{meta.app_label}.{may}_{meta.model_name}") for may in ("view", "change")):
             raise PermissionDenied
         return serve(get_object_or_404(Attachment, pk=pk))
 

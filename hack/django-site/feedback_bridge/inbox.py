@@ -218,7 +218,9 @@ def reply(data: Reader) -> None:
     feedback = _feedback(data, at)
     stored = Reply.objects.using(outbox.database()).create(
         feedback=feedback, sender=sender, text=text, source=TELEGRAM, at=times.to_db(at),
-        author_telegram_id=author.integer("telegram_id"), author_username=author.text("username", 64), author_name=author.text("name", 256),
+        author_telegram_id=author.integer("telegram_id"),
+        author_username=author.text("username", 64),
+        author_name=author.text("name", 256),
     )
     _attach(feedback, stored, files)
     _announce(signals.reply_received, feedback, reply=stored)

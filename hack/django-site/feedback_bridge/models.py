@@ -34,7 +34,9 @@ class Feedback(FeedbackMixin):
         QUESTION = "question", _("Question")
         OTHER = "other", _("Other")
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("user"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("user")
+    )
     nickname = models.CharField(_("nickname"), max_length=255, blank=True, default="")
     category = models.CharField(_("category"), max_length=64, choices=Category.choices, default=Category.OTHER)
     message = models.TextField(_("message"))

@@ -208,7 +208,7 @@ def postpone(row: Outbox, error: str) -> None:
 
 
 def prune(batch: int = 1000) -> dict[str, int]:
-    """Deletes what is older than the retention: settled events, ids received, and events that the bot never took; no unsent feedback."""
+    """Deletes what is old: settled events, ids received, and events that the bot never took; no unsent feedback."""
     from .models import Received
 
     until = times.to_db(times.now() - timedelta(days=conf.RETENTION_DAYS))

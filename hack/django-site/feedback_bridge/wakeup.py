@@ -66,7 +66,8 @@ def _tell_layer() -> None:
         async_to_sync(_send)(layer)
     except Exception as error:
         _quiet_until = time.monotonic() + QUIET
-        logger.warning("the channel layer takes no hints (%s): feedback goes out up to %s s later", type(error).__name__, conf.POLL_INTERVAL)
+        text = "the channel layer takes no hints (%s): feedback goes out up to %s s later"
+        logger.warning(text, type(error).__name__, conf.POLL_INTERVAL)
 
 
 async def announce() -> None:
@@ -109,7 +110,8 @@ async def _follow(layer, callback: Callable[[], None]) -> None:
                 await _receive(layer, channel, callback)
             except Exception as error:
                 if not failures:
-                    logger.warning("the channel layer gives no hints (%s): looking every %s s", type(error).__name__, conf.POLL_INTERVAL)
+                    text = "the channel layer gives no hints (%s): looking every %s s"
+                    logger.warning(text, type(error).__name__, conf.POLL_INTERVAL)
                 failures += 1
                 await asyncio.sleep(random.uniform(0.5, 1) * min(2**failures, 30))
     finally:

@@ -171,8 +171,12 @@ def open_v2(frame: dict, me: str, ring: KeyRing, now: float, ttl: int = TTL) -> 
         frame.get(name) for name in ("type", "id", "data", "ts", "nonce", "kid", "sig")
     )
     version = frame.get("v")
-    if not (_is_int(version) and version == 2 and frame.get("to") == me and _is_name(type, 128) and _is_name(uid, 128) and _is_name(nonce, 128)
-            and isinstance(data, dict) and _is_int(ts) and _is_name(kid, 128) and isinstance(sig, str)):
+    shaped = (
+        _is_int(version) and version == 2 and frame.get("to") == me
+        and all(_is_name(name, 128) for name in (type, uid, nonce, kid))
+        and isinstance(data, dict) and _is_int(ts) and isinstance(sig, str)
+    )
+    if not shaped:
         raise FrameError("invalid_message", "the envelope")
     try:
         message = canonical({name: value for name, value in frame.items() if name != "sig"})

@@ -3,7 +3,7 @@ from django import forms
 
 from .texts import texts
 
-LARGEST_FILE = 5_000_000  # bytes
+LARGEST_FILE = 500_000  # bytes; a larger one would not fit into a frame, and only its name would arrive
 
 
 class FeedbackForm(forms.Form):
