@@ -256,6 +256,8 @@ func (e *postgresEngine) sync() (err error) {
 
 func (e *postgresEngine) broken() error { return nil }
 
+func (e *postgresEngine) ownDisk() bool { return false }
+
 // counterHistory is the log that the last bot wrote to.
 const counterHistory = "history"
 

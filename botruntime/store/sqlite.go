@@ -271,6 +271,8 @@ func (e *sqliteEngine) broken() error {
 	return nil
 }
 
+func (e *sqliteEngine) ownDisk() bool { return true }
+
 // counterBoot is the run of the machine that a bot works in; 0 where it ended as it should.
 const counterBoot = "boot"
 
