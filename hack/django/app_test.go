@@ -14,11 +14,15 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store/pgtest"
 )
 
-// The app's own tests, which need no site, on both databases.
+// The app's own tests, which need no site, on both databases, and with a model that is the site's.
 func TestTheAppsOwnTests(t *testing.T) {
-	for _, database := range []string{"SQLite", "PostgreSQL"} {
+	for database, what := range map[string][]string{
+		"SQLite":                   {"feedback_bridge", "--settings", "feedback_bridge.tests.settings"},
+		"PostgreSQL":               {"feedback_bridge", "--settings", "feedback_bridge.tests.settings"},
+		"SQLite, the site's model": {"feedback_bridge.tests.own", "--settings", "feedback_bridge.tests.settings_own"},
+	} {
 		t.Run(database, func(t *testing.T) {
-			cmd := exec.Command(python(), "-W", "error::ResourceWarning", "-m", "django", "test", "feedback_bridge", "--settings", "feedback_bridge.tests.settings") // #nosec G204
+			cmd := exec.Command(python(), append([]string{"-m", "django", "test"}, what...)...) // #nosec G204
 			cmd.Dir = filepath.Join(root(), "hack", "django-site")
 			cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 			if database == "PostgreSQL" {

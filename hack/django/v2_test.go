@@ -11,11 +11,8 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
-// visitor is whose Telegram id the site's feedback has; writer writes to the bot.
-var (
-	visitor = telegram.User{ID: 1003, FirstName: "Visitor", LanguageCode: "en"}
-	writer  = telegram.User{ID: 7001, FirstName: "Writer", LanguageCode: "en"}
-)
+// writer writes to the bot. It is not the author of the site's feedback, whose Telegram id is 1003.
+var writer = telegram.User{ID: 7001, FirstName: "Writer", LanguageCode: "en"}
 
 // one has the site create one feedback and waits for its ticket.
 func (w *world) one(number int) telegram.Message {

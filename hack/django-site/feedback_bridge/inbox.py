@@ -174,7 +174,7 @@ def created(data: Reader) -> None:
     }
     written = data.time("created_at")
     if written:
-        values["created_at"] = times.to_db(written)
+        values["created_at"] = times.to_site(written)
     files = data.attachments()
     model, using = feedback_model(), outbox.database()
     if _same(model._base_manager.using(using).filter(telegram_ticket=ticket, source=TELEGRAM), values):

@@ -45,6 +45,11 @@ def from_db(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
+def to_site(moment: datetime) -> datetime:
+    """For a field of the site's own, as of_site() reads it."""
+    return moment if settings.USE_TZ else django_timezone.make_naive(moment, django_timezone.get_default_timezone())
+
+
 def of_site(moment: datetime) -> datetime:
     """A time that the site's own code stored: where it is naive, it is in the site's zone."""
     return moment if moment.tzinfo else django_timezone.make_aware(moment, django_timezone.get_default_timezone())

@@ -17,6 +17,7 @@ from . import schemas
 JWT_SECRET = "jwt secret of the tests, 32 bytes"
 HMAC_SECRET = "hmac secret of the tests"
 SETTINGS = {"HMAC_SECRET": HMAC_SECRET, "JWT_SECRET": JWT_SECRET, "POLL_INTERVAL": 0.05, "CHANNEL_LAYER": ""}
+PATIENCE = 20  # seconds, on a machine that has much else to do
 CAPABILITIES = ["statuses", "replies", "created", "attachments", "key_update"]
 
 
@@ -37,7 +38,7 @@ class Bot:
         )
 
     async def connect(self, hello=True, capabilities=CAPABILITIES):
-        accepted, chosen = await self.socket.connect(timeout=5)
+        accepted, chosen = await self.socket.connect(timeout=PATIENCE)
         if accepted and self.protocol == "v2":
             assert chosen == wire.SUBPROTOCOL, chosen
             if hello:
@@ -51,9 +52,9 @@ class Bot:
         })
 
     async def close(self):
-        await self.socket.disconnect(timeout=5)
+        await self.socket.disconnect(timeout=PATIENCE)
 
-    async def closed(self, timeout=5):
+    async def closed(self, timeout=PATIENCE):
         """The code with which the site closes."""
         while True:
             output = await self.socket.receive_output(timeout)
@@ -89,7 +90,7 @@ class Bot:
 
     # In.
 
-    async def read(self, type, timeout=5, **members):
+    async def read(self, type, timeout=PATIENCE, **members):
         """The next frame of a type (with these members); those of others wait. It is checked as the bot does."""
         for index, frame in enumerate(self.frames):
             if frame["type"] == type and all(frame.get(name) == value for name, value in members.items()):

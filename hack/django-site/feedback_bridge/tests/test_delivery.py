@@ -13,7 +13,7 @@ from django.test import TransactionTestCase, override_settings
 from feedback_bridge import outbox, session, times, wakeup
 from feedback_bridge.models import Connection, Feedback, Outbox, Received
 
-from .bot import SETTINGS, Bot
+from .bot import PATIENCE, SETTINGS, Bot
 
 LAYER = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 create = sync_to_async(Feedback.objects.create)
@@ -57,7 +57,7 @@ class BurstTests(TransactionTestCase):
         dice, answered, seen = random.Random(1), set(), {}
         await bot.connect()
         while len(answered) < want():
-            frame = await bot.read("new_feedback", timeout=30)
+            frame = await bot.read("new_feedback", timeout=60)
             number = frame["data"]["feedback_id"]
             self.assertEqual(seen.setdefault(number, frame["id"]), frame["id"])
             if dice.random() < 0.05:
@@ -81,7 +81,7 @@ class BurstTests(TransactionTestCase):
             kept += keys
         want = len(kept) + 1
         kept.append((await create(message="the last")).pk)
-        answered = await asyncio.wait_for(server, 60)
+        answered = await asyncio.wait_for(server, 300)
         self.assertEqual(answered, set(kept))
 
         @sync_to_async
@@ -98,7 +98,7 @@ class BurstTests(TransactionTestCase):
         await self.check("v2")
 
 
-@override_settings(FEEDBACK_BRIDGE={**SETTINGS, "CHANNEL_LAYER": "default", "POLL_INTERVAL": 30}, CHANNEL_LAYERS=LAYER)
+@override_settings(FEEDBACK_BRIDGE={**SETTINGS, "CHANNEL_LAYER": "default", "POLL_INTERVAL": 2 * PATIENCE}, CHANNEL_LAYERS=LAYER)
 class HintTests(TransactionTestCase):
     async def arrives(self, bot):
         began = time.monotonic()
@@ -109,7 +109,7 @@ class HintTests(TransactionTestCase):
     async def test_within_the_process(self):
         bot = Bot()
         await bot.connect()
-        self.assertLess(await self.arrives(bot), 5)
+        self.assertLess(await self.arrives(bot), PATIENCE)
         await bot.close()
 
     async def test_from_another_process_over_the_layer(self):
@@ -117,7 +117,7 @@ class HintTests(TransactionTestCase):
         await bot.connect()
         await self.arrives(bot)
         with mock.patch.object(wakeup, "_wake_local", return_value=False):
-            self.assertLess(await self.arrives(bot), 5)
+            self.assertLess(await self.arrives(bot), PATIENCE)
         await bot.close()
 
     async def test_a_newer_connection_in_another_process(self):
@@ -144,7 +144,7 @@ class HintTests(TransactionTestCase):
             bot = Bot()
             await bot.connect()
             for _ in range(3):
-                self.assertLess(await self.arrives(bot), 5)
+                self.assertLess(await self.arrives(bot), PATIENCE)
             await bot.close()
         self.assertLessEqual(sum("takes no hints" in line for line in logs.output), 2)  # and then leaves it alone
         wakeup._quiet_until = 0
@@ -167,7 +167,7 @@ class HintTests(TransactionTestCase):
             await self.arrives(bot)
             broken = False
             with mock.patch.object(wakeup, "_wake_local", return_value=False):
-                self.assertLess(await self.arrives(bot), 5)
+                self.assertLess(await self.arrives(bot), PATIENCE)
             await bot.close()
 
     def test_one_hint_a_transaction(self):

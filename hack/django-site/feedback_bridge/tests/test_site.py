@@ -11,7 +11,7 @@ from django.http import Http404
 from django.test import SimpleTestCase, TestCase, override_settings
 from django.urls import reverse
 
-from feedback_bridge import checks, session
+from feedback_bridge import checks, session, times
 from feedback_bridge.models import Attachment, Connection, Feedback, Outbox, Reply
 from feedback_bridge.views import serve
 
@@ -162,7 +162,7 @@ class AdminTests(TestCase):
         self.assertEqual(self.feedback.status, "closed")
         act("send_again")
         self.assertEqual(Outbox.objects.filter(type="new_feedback").count(), 1)  # it waits already
-        Outbox.objects.update(settled_at="2026-01-01T00:00:00Z")
+        Outbox.objects.update(settled_at=times.to_db(times.now()))
         act("send_again")
         self.assertEqual(Outbox.objects.filter(type="new_feedback").count(), 2)
 

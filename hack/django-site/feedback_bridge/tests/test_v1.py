@@ -7,7 +7,7 @@ from django.test import TransactionTestCase, override_settings
 
 from feedback_bridge.models import Connection, Feedback, Outbox
 from feedback_bridge.outbox import enqueue_feedback
-from feedback_bridge.times import to_wire
+from feedback_bridge.times import of_site, to_wire
 
 from .bot import SETTINGS, Bot
 
@@ -28,7 +28,7 @@ class VersionOneTests(TransactionTestCase):
         frame = await bot.read("new_feedback")
         self.assertEqual(frame["data"], {
             "feedback_id": feedback.pk, "telegram_id": 999, "telegram_username": "user", "telegram_first_name": "Имя",
-            "nickname": "PlayerNick", "category": "bug", "message": "Текст", "created_at": to_wire(feedback.created_at), "source": "website",
+            "nickname": "PlayerNick", "category": "bug", "message": "Текст", "created_at": to_wire(of_site(feedback.created_at)), "source": "website",
         })
         await bot.result(frame["id"], ticket_id=f"ticket_site_{feedback.pk}")
         await bot.settle()

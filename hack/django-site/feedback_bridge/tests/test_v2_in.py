@@ -11,7 +11,7 @@ from django.test import override_settings
 
 from feedback_bridge import signals
 from feedback_bridge.models import Attachment, Connection, Feedback, Outbox, Received, Reply
-from feedback_bridge.times import from_db, to_wire
+from feedback_bridge.times import from_db, of_site, to_wire
 
 from .bot import HMAC_SECRET, SETTINGS, Bot
 from .case_v2 import AT, VersionTwoTestCase, count, create, reread
@@ -50,7 +50,7 @@ class TakingTests(VersionTwoTestCase):
         })
         feedback = await sync_to_async(Feedback.objects.get)()
         self.assertEqual((feedback.telegram_ticket, feedback.message, feedback.source), ("ticket_tg_7", "Привет\ufffd", "telegram"))
-        self.assertEqual(from_db(feedback.created_at), AT)
+        self.assertEqual(of_site(feedback.created_at), AT)
         self.assertEqual(await count(Outbox), 0)
         await self.told(bot, "feedback_reply", {
             "ticket_id": "ticket_tg_7", "feedback_id": 0, "from": "staff", "text": "Ответ", "author": {"telegram_id": 5, "name": "Анна"}, "at": to_wire(AT),

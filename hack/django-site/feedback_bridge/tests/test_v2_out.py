@@ -12,7 +12,7 @@ from feedback_bridge import signals
 from feedback_bridge.keys import Key
 from feedback_bridge.models import Connection, Feedback, Outbox
 from feedback_bridge.session_v2 import CAPABILITIES
-from feedback_bridge.times import from_db, to_wire
+from feedback_bridge.times import from_db, of_site, to_wire
 
 from .bot import HMAC_SECRET, SETTINGS, Bot
 from .case_v2 import AT, VersionTwoTestCase, count, create, reread
@@ -91,7 +91,7 @@ class SendingTests(VersionTwoTestCase):
         frame = await bot.read("new_feedback")
         self.assertEqual(frame["data"], {
             "feedback_id": feedback.pk, "message": "Текст", "category": "bug", "locale": "ru", "source": "website",
-            "created_at": to_wire(feedback.created_at),
+            "created_at": to_wire(of_site(feedback.created_at)),
         })
         await bot.ack(frame["id"])
         await bot.settle()
