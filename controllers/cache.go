@@ -21,7 +21,6 @@ import (
 	coordinationac "k8s.io/client-go/applyconfigurations/coordination/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	networkingac "k8s.io/client-go/applyconfigurations/networking/v1"
-	policyac "k8s.io/client-go/applyconfigurations/policy/v1"
 	rbacac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -48,7 +47,6 @@ func cachedKinds(echoes *Echoes) []cachedKind {
 		childKind(echoes, rbacac.ExtractRole, nil),
 		childKind(echoes, rbacac.ExtractRoleBinding, nil),
 		childKind(echoes, networkingac.ExtractNetworkPolicy, nil),
-		childKind(echoes, policyac.ExtractPodDisruptionBudget, nil),
 		childKind(echoes, corev1ac.ExtractPersistentVolumeClaim, func(kept, whole *corev1.PersistentVolumeClaim) {
 			kept.Spec.StorageClassName, kept.Status.Phase = whole.Spec.StorageClassName, whole.Status.Phase
 		}),

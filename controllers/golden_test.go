@@ -64,9 +64,6 @@ func childrenYAML(t *testing.T, b *v1alpha1.FeedbackBridge) string {
 	children := []runtime.ApplyConfiguration{
 		buildServiceAccount(b), buildRole(b), buildRoleBinding(b), buildLease(b), buildNetworkPolicy(b, DefaultAPIServerPorts),
 	}
-	if budget := buildDisruptionBudget(b); budget != nil {
-		children = append(children, budget)
-	}
 	if claim := buildVolumeClaim(b); claim != nil {
 		children = append(children, claim)
 	}

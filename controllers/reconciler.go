@@ -12,7 +12,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -129,9 +128,6 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 		return list, nil
 	}
 	list = append(list, declare(key, &networkingv1.NetworkPolicy{}, buildNetworkPolicy(b, r.APIServerPorts)))
-	if budget := buildDisruptionBudget(b); budget != nil {
-		list = append(list, declare(key, &policyv1.PodDisruptionBudget{}, budget))
-	}
 	if pvc := buildVolumeClaim(b); pvc != nil {
 		list = append(list, declare(key, &corev1.PersistentVolumeClaim{}, pvc))
 	}

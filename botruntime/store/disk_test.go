@@ -6,11 +6,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
+
+const pageSize = 4096
 
 // spoil damages the first page of a table while a bot works with it.
 func spoil(t *testing.T, s *Store, dir, table string) {
@@ -27,8 +31,7 @@ func spoil(t *testing.T, s *Store, dir, table string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const page = 4096
-	if _, err := f.WriteAt(bytes.Repeat([]byte{0xA5}, page), (roots[0]-1)*page); err != nil {
+	if _, err := f.WriteAt(bytes.Repeat([]byte{0xA5}, pageSize), (roots[0]-1)*pageSize); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -80,6 +83,100 @@ func TestDamageThatAReadFindsHasTheBotStartAgain(t *testing.T) {
 	}
 	if err := s.Alive(t.Context()); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("alive: %v", err)
+	}
+}
+
+// page is the first page of an index or table of a closed database, and where it is in the file.
+func page(t *testing.T, path, name string) (data []byte, at int64) {
+	t.Helper()
+	db, err := openDB(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := list[int64](t.Context(), db, `SELECT rootpage FROM sqlite_master WHERE name = ?`, name)
+	if err = errors.Join(err, db.Close()); err != nil || len(roots) != 1 {
+		t.Fatalf("the pages of %s: %v %v", name, roots, err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at = (roots[0] - 1) * pageSize
+	return file[at : at+pageSize], at
+}
+
+// A write that the disk lost may leave an index that disagrees with its table: each for itself is in order, and as long as the other.
+func TestAnIndexThatDisagreesWithItsTableHasTheDatabaseSetAside(t *testing.T) {
+	l := inDirectory(t)
+	path := filepath.Join(l.opts.Dir, fileName)
+	link := func(s *Store, name string) error {
+		saveUpdates(t, s, 1)
+		return s.Handle(t.Context(), 1, func(tx Tx) error {
+			return tx.LinkMessage(Link{ChatID: group, MessageID: 80, Ticket: name, At: epoch})
+		})
+	}
+	s := l.open()
+	admit(t, s, request("a", 1))
+	if err := link(s, "ticket_site_1"); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	lost, at := page(t, path, "links_by_ticket")
+	s = l.open()
+	if err := link(s, "ticket_site_2"); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(file[at:], lost)
+	write(t, path, file)
+
+	s = l.open()
+	if got := admit(t, s, request("a", 1)); got[0] != Repeated {
+		t.Fatalf("before the damage shows: %v", got)
+	}
+	if err := link(s, "ticket_site_3"); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("the damage does not show: %v", err)
+	}
+	_ = s.Close() // as it can
+	s = l.open()
+	if got := admit(t, s, request("a", 1)); got[0] != Accepted {
+		t.Errorf("the new database: %v", got)
+	}
+	if reason, message := s.Trouble(); reason != ReasonCorrupt || !strings.Contains(message, asideMark) {
+		t.Errorf("trouble: %q %q", reason, message)
+	}
+	mustClose(t, s)
+	s = l.open()
+	if got := admit(t, s, request("a", 1)); got[0] != Repeated {
+		t.Errorf("the new database was set aside, too: %v", got)
+	}
+}
+
+// One read of the disk's may have been a bad one.
+func TestADatabaseThatIsWellAfterAllStays(t *testing.T) {
+	l := inDirectory(t)
+	s := l.open()
+	admit(t, s, request("a", 1))
+	if err := engineOf(t, s).fault(fmt.Errorf("read: %w", ErrCorrupt)); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("fault: %v", err)
+	}
+	mark := filepath.Join(l.opts.Dir, fileName+suspectMark)
+	if _, err := os.Stat(mark); err != nil {
+		t.Errorf("no mark is left: %v", err)
+	}
+	s = l.reopen(s)
+	if got := admit(t, s, request("a", 1)); got[0] != Repeated {
+		t.Errorf("the database: %v", got)
+	}
+	if reason, _ := s.Trouble(); reason != "" {
+		t.Errorf("trouble: %s", reason)
+	}
+	if _, err := os.Stat(mark); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the mark stays: %v", err)
 	}
 }
 

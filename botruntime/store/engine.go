@@ -49,6 +49,8 @@ type engine interface {
 	sync() error
 	// broken is not nil once a sync failed in a way after which nobody knows what the disk has.
 	broken() error
+	// ownDisk tells whether what sync waits for is this machine's: a disk that hangs is for another start to mend.
+	ownDisk() bool
 	// begun notes that a bot works with the database, and tells how many jobs of a chat may have been sent without a trace,
 	// since commits may have been lost; finished notes that it ended, and that nothing is missing.
 	begun(tx *txn) (lost int, err error)

@@ -32,25 +32,57 @@ func TestWhatFollowedAPostMayHaveBeenSentWithIt(t *testing.T) {
 	}
 }
 
-// A replica that took over may lack more than a server that crashed.
+// A replica that took over may lack more than a server that crashed, but nothing where it knows that the bot had ended.
 func TestAServerOfAnotherHistoryMayLackAnyNumberOfCommits(t *testing.T) {
-	l := inSchema(t)
-	s := l.open()
-	if e, ok := s.engine.(*postgresEngine); !ok || e.history == 0 {
-		t.Fatalf("the server does not say which it is: %+v", e)
+	const waiting = 20
+	of := func(t *testing.T) (*lab, *Store) {
+		t.Helper()
+		l := inSchema(t)
+		s := l.open()
+		if e, ok := s.engine.(*postgresEngine); !ok || e.history == 0 {
+			t.Fatalf("the server does not say which it is: %+v", e)
+		}
+		for i := range int64(waiting) {
+			admit(t, s, request(fmt.Sprint(i), i+1))
+		}
+		return l, s
 	}
-	for i := range int64(20) {
-		admit(t, s, request(fmt.Sprint(i), i+1))
+	another := func(t *testing.T, s *Store, ended bool) {
+		t.Helper()
+		if err := s.writer.write(t.Context(), func(tx *txn) error {
+			if ended { // a replica that lagged from before the bot began
+				if err := tx.set(counterBoot, 0); err != nil {
+					return err
+				}
+			}
+			return tx.set(counterHistory, 1)
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	s = l.reopen(s)
-	if job := advance(t, s, group, nil, true); job == nil || job.MaybeSent {
-		t.Errorf("by the same server: %+v", job)
-	}
-	if err := s.writer.write(t.Context(), func(tx *txn) error { return tx.set(counterHistory, 1) }); err != nil {
-		t.Fatal(err)
-	}
-	if names, waiting := claimed(t, l.reopen(s), group); waiting != 20 || len(names) != 20 {
-		t.Errorf("%d wait, and %v may have been sent", waiting, names)
+	t.Run("the same after a clean end", func(t *testing.T) {
+		l, s := of(t)
+		if names, n := claimed(t, l.reopen(s), group); n != waiting || len(names) != 0 {
+			t.Errorf("%d wait, and %v may have been sent", n, names)
+		}
+	})
+	t.Run("another after a clean end", func(t *testing.T) {
+		l, s := of(t)
+		another(t, s, false)
+		if names, n := claimed(t, l.reopen(s), group); n != waiting || len(names) != 0 {
+			t.Errorf("%d wait, and %v may have been sent", n, names)
+		}
+	})
+	for _, ended := range []bool{false, true} {
+		t.Run(fmt.Sprintf("another while the bot works, which has it ended: %v", ended), func(t *testing.T) {
+			_, s := of(t)
+			another(t, s, ended)
+			sever(t, s)
+			eventually(t, func() error { return s.writer.write(t.Context(), func(*txn) error { return nil }) })
+			if names, n := claimed(t, s, group); n != waiting || len(names) != waiting {
+				t.Errorf("%d wait, and %v may have been sent", n, names)
+			}
+		})
 	}
 }
 

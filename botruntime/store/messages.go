@@ -26,7 +26,8 @@ func (s *Store) send(tx *txn, m *Outgoing) error {
 	if err := s.under(tx, &q); err != nil {
 		return fmt.Errorf("find where a message goes: %w", err)
 	}
-	if m.ChatID == 0 || m.FromChatID > 0 { // what people add has no precedence over tickets: there is no end to it
+	// What people add has no precedence over tickets: there is no end to it. The staff's answers, out of private chats too, have.
+	if m.ChatID == 0 || m.FromChatID > 0 && s.serves(q.chatID) {
 		q.rank = priorityPost
 	}
 	if len(m.IfRefused) > 0 {

@@ -98,6 +98,33 @@ func TestWhatFollowsFromARefusal(t *testing.T) {
 	})
 }
 
+// A chat may be out of reach for longer than its tickets are kept.
+func TestWhatFollowsFromARefusalUnderATicketThatIsForgotten(t *testing.T) {
+	each(t, func(t *testing.T, l *lab) {
+		s := l.open()
+		name := addDirect(t, s, 70)
+		inTx(t, s, func(tx Tx) error {
+			return errors.Join(tx.Send(Outgoing{ChatID: group, Copy: true, FromChatID: author, FromMessageID: 3, Ticket: name, IfRefused: []Outgoing{
+				{Ticket: name, Payload: []byte("not copied")}, {ChatID: author, Ticket: name, Payload: []byte("not passed on")}}}),
+				tx.Send(Outgoing{ChatID: group, Copy: true, FromChatID: author, FromMessageID: 4, Ticket: name}))
+		})
+		now := epoch.Add(91 * day)
+		s.opts.Now = func() time.Time { return now }
+		sweepLater(t, s)
+		if n := rows(t, s, "tickets"); n != 0 {
+			t.Fatalf("%d tickets are kept", n)
+		}
+		job := advance(t, s, group, nil, true)
+		job = advance(t, s, group, &Outcome{Seq: job.Seq, Kind: Refused, Failure: "no", At: now}, true)
+		if job == nil || job.FromMessageID != 4 {
+			t.Errorf("the next one: %+v", job)
+		}
+		if job := advance(t, s, author, nil, true); job == nil || string(job.Payload) != "not passed on" {
+			t.Errorf("what follows in a chat of its own: %+v", job)
+		}
+	})
+}
+
 func TestMessagesWaitForTheirTicketsPost(t *testing.T) {
 	each(t, func(t *testing.T, l *lab) {
 		s := l.open()

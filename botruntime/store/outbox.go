@@ -267,7 +267,7 @@ func (s *Store) refused(tx *txn, q *queued, o *Outcome) error {
 		return fmt.Errorf("decode what follows from a refusal: %w", err)
 	}
 	for i := range then {
-		if err := s.send(tx, &then[i]); err != nil {
+		if err := s.send(tx, &then[i]); err != nil && !isNotFound(err) { // its ticket may be forgotten by now: nobody waits for it
 			return err
 		}
 	}

@@ -41,6 +41,7 @@ type postgresEngine struct {
 	syncDB     *sql.DB // of its own: reads that hang must not keep commits from being durable
 
 	history  int64 // which server's log the connection writes to; 0 where the server does not say
+	works    bool  // this bot began to work with the database: the server may have forgotten that
 	patience time.Duration
 	calm     context.Context // until hurry
 	endCalm  context.CancelFunc
@@ -256,11 +257,14 @@ func (e *postgresEngine) sync() (err error) {
 
 func (e *postgresEngine) broken() error { return nil }
 
+func (e *postgresEngine) ownDisk() bool { return false }
+
 // counterHistory is the log that the last bot wrote to.
 const counterHistory = "history"
 
 // begun looks for the row of running, a table that PostgreSQL empties when it has to recover: then it may have lost
-// commits that nobody waited for. A server of another history may lack any number of them.
+// commits that nobody waited for. A server of another history may lack any number of them, but none where the last thing that it
+// has is that the bot ended: that comes after all others.
 func (e *postgresEngine) begun(tx *txn) (lost int, err error) {
 	var unfinished, kept bool
 	var history int64
@@ -268,12 +272,14 @@ func (e *postgresEngine) begun(tx *txn) (lost int, err error) {
 		coalesce((SELECT value FROM counters WHERE name = ?), 0)`, []any{counterBoot, counterHistory}, &unfinished, &kept, &history); err != nil {
 		return 0, err
 	}
+	unfinished = unfinished || e.works
 	switch {
-	case e.history != 0 && history != 0 && e.history != history:
+	case unfinished && e.history != 0 && history != 0 && e.history != history:
 		lost = math.MaxInt32
 	case unfinished && !kept:
 		lost = mostLost
 	}
+	e.works = true
 	if !kept {
 		if _, err := tx.exec(`INSERT INTO running (bot) VALUES (1)`); err != nil {
 			return 0, err

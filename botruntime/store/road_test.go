@@ -185,3 +185,44 @@ func TestAServerThatDoesNotSyncIsTrouble(t *testing.T) {
 		}
 	}
 }
+
+// Its checkpoints may take longer than a probe: another bot would wait for them, too.
+func TestAServerThatIsSlowToSyncIsNoReasonToStartAgain(t *testing.T) {
+	l := inSchema(t)
+	s := l.open()
+	e, ok := s.engine.(*postgresEngine)
+	if !ok {
+		t.Fatalf("the engine is a %T", s.engine)
+	}
+	busy, err := e.syncDB.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	admitted := make(chan error, 1)
+	go func() {
+		_, err := s.Admit(context.Background(), []Request{request("a", 1)})
+		admitted <- err
+	}()
+	eventually(t, func() error {
+		if n, err := list[int](t.Context(), e.readDB, `SELECT count(*) FROM tickets`); err != nil || n[0] == 0 {
+			return errors.Join(errors.New("nothing is committed"), err)
+		}
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := s.Alive(ctx); err != nil {
+		t.Errorf("alive: %v", err)
+	}
+	select {
+	case err := <-admitted:
+		t.Errorf("admitted before it is synced: %v", err)
+	default:
+	}
+	if err := busy.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-admitted; err != nil {
+		t.Error(err)
+	}
+}

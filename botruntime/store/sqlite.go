@@ -63,7 +63,7 @@ func openSQLite(ctx context.Context, dir string, now time.Time) (_ *sqliteEngine
 		return nil, err
 	}
 	err = e.openFile(ctx)
-	if errors.Is(e.fault(err), ErrCorrupt) {
+	if errors.Is(sqliteFault(err), ErrCorrupt) {
 		if err := e.closeDBs(); err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func openSQLite(ctx context.Context, dir string, now time.Time) (_ *sqliteEngine
 		err = e.openFile(ctx)
 	}
 	if err != nil {
-		return nil, named(e.fault(err), err)
+		return nil, named(sqliteFault(err), err)
 	}
 	return e, nil
 }
@@ -86,7 +86,7 @@ func (e *sqliteEngine) openFile(ctx context.Context) (err error) {
 		return err
 	}
 	e.writeDB.SetMaxOpenConns(1)
-	if err := checkFile(ctx, e.writeDB); err != nil {
+	if err := e.check(ctx); err != nil {
 		return fmt.Errorf("check %s: %w", fileName, err)
 	}
 	// What the log has by its checksums goes to the database, and is synced there.
@@ -119,18 +119,6 @@ func openDB(path string, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// checkFile is ErrCorrupt where SQLite finds damage.
-func checkFile(ctx context.Context, db *sql.DB) error {
-	found, err := list[string](ctx, db, "PRAGMA quick_check(1)")
-	if err != nil {
-		return err
-	}
-	if len(found) != 1 || found[0] != "ok" {
-		return fmt.Errorf("%w: %.200s", ErrCorrupt, strings.Join(found, "; "))
-	}
-	return nil
-}
-
 // shrinkable rewrites a database of an earlier bot, whose file could not become smaller. Where the disk has no room for
 // that, it stays as it is.
 func shrinkable(ctx context.Context, db *sql.DB) error {
@@ -143,27 +131,6 @@ func shrinkable(ctx context.Context, db *sql.DB) error {
 		return nil
 	}
 	return err
-}
-
-// asideMark stands between a database's name and the time at which it was set aside, which is written by asideTime.
-const (
-	asideMark = ".corrupt-"
-	asideTime = "20060102T150405.000Z"
-)
-
-// setAside renames a damaged database.
-func setAside(path string, now time.Time) error {
-	return moveAway(path, path+asideMark+now.UTC().Format(asideTime))
-}
-
-// moveAway renames a database with its log, so that it still opens as one. It need not be there.
-func moveAway(path, aside string) error {
-	for _, suffix := range []string{"-wal", "-shm", ""} {
-		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 func (e *sqliteEngine) rebind(query string) string { return query }
@@ -191,7 +158,16 @@ func (e *sqliteEngine) schema() schema {
 	return schema{files: files, version: "PRAGMA user_version", note: "PRAGMA user_version = %d"}
 }
 
-func (e *sqliteEngine) fault(err error) error { return sqliteFault(err) }
+// fault reads SQLite's error, and has the next Open look thoroughly after damage.
+func (e *sqliteEngine) fault(err error) error {
+	fault := sqliteFault(err)
+	if errors.Is(fault, ErrCorrupt) {
+		if err := e.suspect(); err != nil {
+			return fmt.Errorf("%w (%w)", fault, err)
+		}
+	}
+	return fault
+}
 
 // sqliteFault reads SQLite's error. A write that the disk did not take may have had no room: SQLite says FULL where the
 // system said ENOSPC, and IOERR where it said that, say, a quota is used up.
@@ -270,6 +246,8 @@ func (e *sqliteEngine) broken() error {
 	}
 	return nil
 }
+
+func (e *sqliteEngine) ownDisk() bool { return true }
 
 // counterBoot is the run of the machine that a bot works in; 0 where it ended as it should.
 const counterBoot = "boot"

@@ -116,15 +116,15 @@ func (w *writer) do(ctx context.Context, change func(*txn) error) (receipt, erro
 // roomProbe is how much alive writes to see whether there is room again.
 const roomProbe = 64 << 10
 
-// alive is nil once the writer came round to an empty change, and what was committed is durable: neither it nor the disk is
-// stuck or gone. A database that is out of reach, or a disk that is full, is not the bot's to heal; whether there is room
-// again is tried out.
+// alive is nil once the writer came round to an empty change, and what was committed is durable where the disk is the bot's own:
+// neither is stuck or gone. A database that is out of reach or slow to sync, or a disk that is full, is not the bot's to heal;
+// whether there is room again is tried out.
 func (w *writer) alive(ctx context.Context) error {
 	err := w.trouble.lasts()
 	if err == nil {
 		err = w.comesRound(ctx)
 	}
-	if err == nil && !w.trouble.is(ErrUnreachable) { // a server that does not sync is
+	if err == nil && w.engine.ownDisk() {
 		if err = w.syncer.settled(ctx); err != nil && ctx.Err() != nil {
 			err = fmt.Errorf("the store does not sync: %w", err)
 		}

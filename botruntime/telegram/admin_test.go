@@ -3,6 +3,8 @@
 package telegram
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -299,6 +301,32 @@ func TestStatsCountTickets(t *testing.T) {
 		}
 		if got := w.asks(boss, 0, "/stats 30").Text; !strings.HasPrefix(got, texts.Staff.Stats.Count(30)) {
 			t.Errorf("/stats 30 is answered with\n%s", got)
+		}
+	})
+}
+
+// uncounted is a store that cannot count tickets, in time, say.
+type uncounted struct{ Store }
+
+func (uncounted) TicketStats(context.Context, time.Time) (store.TicketStats, error) {
+	return store.TicketStats{}, errors.New("count tickets: canceling statement due to statement timeout")
+}
+
+func TestStatsThatCannotBeCountedHoldNobodyUp(t *testing.T) {
+	withBoss(t, func(t *testing.T, w *world, author sim.User, texts *ticket.Catalog) {
+		post := w.feedback(author, "The map does not open")
+		w.halt()
+		w.runWith(uncounted{w.store})
+		settle(time.Second)
+		if got := w.asks(boss, 0, "/stats").Text; got != texts.Staff.NotCounted {
+			t.Errorf("/stats is answered with\n%s", got)
+		}
+		if _, err := w.Press(group, post.ID, ticket.CallbackData("ticket_tg_1", ticket.StatusClosed), support); err != nil {
+			t.Fatal(err)
+		}
+		settle(3 * time.Second)
+		if got := w.record("ticket_tg_1").Status; got != ticket.StatusClosed {
+			t.Errorf("after a press the ticket is %s", got)
 		}
 	})
 }

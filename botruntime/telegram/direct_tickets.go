@@ -151,12 +151,8 @@ func (t *talk) passOn(m *message, record store.TicketRecord, answered store.Link
 	for _, part := range forwarded(m, header) {
 		out := to
 		if out.Copy = part.copied; part.copied {
-			words := part.payload
-			if words.Text == "" {
-				words = m.quoted()
-			}
 			var err error
-			if out.IfRefused, err = t.notCopied(to, words, header != ""); err != nil {
+			if out.IfRefused, err = t.instead(m, to, part, header != ""); err != nil {
 				return err
 			}
 		}

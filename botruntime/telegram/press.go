@@ -63,13 +63,21 @@ func (h handlers) press(tx store.Tx, q *query, _ facts) (courtesy, error) {
 	return says(q, texts.Status+": "+texts.Statuses[status]), nil
 }
 
-// clockDifference is how far the bot's clock and Telegram's may be apart.
-const clockDifference = time.Minute
+// clockDifference is how far the bot's clock and Telegram's may be apart. repostTime is how long before a ticket's post that the store
+// knows another one of it may have come, before a crash.
+const (
+	clockDifference = time.Minute
+	repostTime      = 10 * time.Minute
+)
 
 // isOlder tells whether a post was there before the ticket that its buttons name: it is of another one, of the same name, from before
-// tickets were numbered anew.
+// tickets were numbered anew. A ticket that was posted before it was received shows that the bot's clock is ahead of Telegram's.
 func isOlder(post *message, t store.TicketRecord) bool {
-	return time.Unix(post.Date, 0).Before(t.ReceivedAt.Add(-clockDifference))
+	since := t.ReceivedAt.Add(-clockDifference)
+	if t.MessageID != 0 && t.SettledAt.Before(since) {
+		since = t.SettledAt.Add(-repostTime)
+	}
+	return time.Unix(post.Date, 0).Before(since)
 }
 
 // markPost writes a status into a post that the store knows nothing of, because the existing bot posted it, or because it

@@ -292,3 +292,30 @@ func TestARepeatedPostIsKeptInLineWithTheFirst(t *testing.T) {
 		}
 	})
 }
+
+func TestIsOlder(t *testing.T) {
+	received := time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC)
+	ticket := func(settled time.Duration) store.TicketRecord {
+		return store.TicketRecord{ReceivedAt: received, SettledAt: received.Add(settled), MessageID: 5}
+	}
+	tests := map[string]struct {
+		post   time.Duration // after the ticket was received
+		ticket store.TicketRecord
+		want   bool
+	}{
+		"the first of two":                   {time.Second, ticket(time.Minute), false},
+		"the first of two, not settled":      {time.Second, store.TicketRecord{ReceivedAt: received}, false},
+		"of another":                         {-2 * time.Minute, ticket(time.Second), true},
+		"of another, not settled":            {-2 * time.Minute, store.TicketRecord{ReceivedAt: received}, true},
+		"of another, long queue":             {-2 * time.Minute, ticket(time.Hour), true},
+		"the first of two, a clock ahead":    {-31 * time.Minute, ticket(-30 * time.Minute), false},
+		"a part of the post, a clock ahead":  {-30 * time.Minute, ticket(-30 * time.Minute), false},
+		"of another, long ago, clock ahead":  {-24 * time.Hour, ticket(-30 * time.Minute), true},
+		"of another; refused, a clock ahead": {-2 * time.Minute, store.TicketRecord{ReceivedAt: received, SettledAt: received.Add(-time.Hour)}, true},
+	}
+	for what, tc := range tests {
+		if got := isOlder(&message{Date: received.Add(tc.post).Unix()}, tc.ticket); got != tc.want {
+			t.Errorf("%s: %v, want %v", what, got, tc.want)
+		}
+	}
+}

@@ -33,6 +33,26 @@ func (t *talk) notCopied(to store.Outgoing, words payload, aloud bool) ([]store.
 	return []store.Outgoing{to, back}, nil
 }
 
+// instead is what follows where Telegram will not copy a piece of a message; aloud is set where it has a header.
+func (t *talk) instead(m *message, to store.Outgoing, p piece, aloud bool) ([]store.Outgoing, error) {
+	switch {
+	case m.kind() == kindText:
+		return inWords(to, m)
+	case p.payload.Text == "":
+		return t.notCopied(to, m.quoted(), aloud)
+	}
+	return t.notCopied(to, p.payload, aloud)
+}
+
+// inWords is what follows where Telegram will not copy a text of an author's, whose header the staff has: the text itself.
+func inWords(to store.Outgoing, m *message) ([]store.Outgoing, error) {
+	var err error
+	if to.Payload, err = m.quoted().encode(); err != nil {
+		return nil, errors.Join(errBadUpdate, err)
+	}
+	return []store.Outgoing{to}, nil
+}
+
 // quoted is what a message says, alone.
 func (m *message) quoted() payload {
 	if m.Text != "" {

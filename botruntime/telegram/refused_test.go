@@ -4,6 +4,8 @@ package telegram
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +92,31 @@ func TestFilesOfATicketThatTelegramDoesNotCopy(t *testing.T) {
 		}
 		if len(kinds) != 3 || w.Messages(group)[1].ReplyTo != w.Messages(group)[0].ID {
 			t.Errorf("the group has %q, want the ticket, the notice under it, and the site's", kinds)
+		}
+	})
+}
+
+// A text that is too long for one message with its header is copied. Where the author deletes it before, it is brought in words.
+func TestALongTextThatTelegramDoesNotCopyArrives(t *testing.T) {
+	talking(t, nil, func(t *testing.T, w *world) {
+		post := w.feedback(author, "The map does not open")
+		refusing := &refusing{RoundTripper: w.cfg.HTTPClient.Transport, method: "/copyMessage"}
+		refusing.times.Store(1)
+		w.halt()
+		w.cfg.HTTPClient = &http.Client{Transport: refusing}
+		w.start()
+		inGroup, inPrivate := len(w.Messages(group)), len(w.Messages(author.ID))
+		long := strings.Repeat("All day ", 500) + "."
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: long})
+		settle(10 * time.Second)
+		if diff := cmp.Diff([]string{"The author of ticket_tg_1 adds", long}, w.textsBehind(group, inGroup)); diff != "" {
+			t.Errorf("the group has (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{long, "Added to ticket_tg_1."}, w.textsBehind(author.ID, inPrivate)); diff != "" {
+			t.Errorf("the author has (-want +got):\n%s", diff)
+		}
+		if m := w.last(group); m.ReplyTo != post.ID {
+			t.Errorf("the words answer %d, want the post", m.ReplyTo)
 		}
 	})
 }

@@ -48,6 +48,9 @@ func (h handlers) prepare(ctx context.Context, u *update) facts {
 func (h handlers) count(ctx context.Context, m *message, f facts) facts {
 	if name, _ := command(m.Text); f.admin && name == "/stats" {
 		f.stats, f.statsErr = h.stats(ctx, h.now().Add(-time.Duration(daysAsked(arguments(m)))*day))
+		if f.statsErr != nil {
+			h.cfg.Logger.Error("cannot count tickets", "err", f.statsErr)
+		}
 	}
 	return f
 }
@@ -114,20 +117,27 @@ func (h handlers) staffMessage(tx store.Tx, m *message, f facts) (courtesy, erro
 	return c, err
 }
 
-// ticketMessage handles what the staff wrote about a ticket, to its author or for itself; found is false where it is about none.
+// ticketMessage handles what the staff wrote about a ticket, to its author or for itself; found is false where it is about none, or
+// about the writer's own, as its author.
 func (h handlers) ticketMessage(tx store.Tx, m *message) (c courtesy, found bool, err error) {
 	if m.AutomaticForward || m.kind() == kindNone && m.unsupported == (unsupported{}) {
 		return courtesy{}, false, nil
 	}
+	link, err := h.target(tx, m)
+	known := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return courtesy{}, false, err
+	}
+	if known {
+		if own, err := h.isAuthors(tx, m, link); err != nil || own {
+			return courtesy{}, false, err
+		}
+	}
 	if note, err := h.isNote(tx, m); err != nil || note {
 		return courtesy{}, true, err
 	}
-	link, err := h.target(tx, m)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
+	if !known {
 		return courtesy{}, false, nil
-	case err != nil:
-		return courtesy{}, false, err
 	}
 	if m.kind() == kindNone {
 		return courtesy{}, true, send(tx, store.Outgoing{ChatID: m.Chat.ID, Ticket: link.Ticket, ReplyTo: int64(m.ID)},
@@ -135,6 +145,19 @@ func (h handlers) ticketMessage(tx store.Tx, m *message) (c courtesy, found bool
 	}
 	c, err = h.staffReply(tx, m, link)
 	return c, true, err
+}
+
+// isAuthors tells whether the only member of a private chat answers as the author of the ticket: anything but its post there.
+func (h handlers) isAuthors(tx store.Tx, m *message, link store.Link) (bool, error) {
+	if m.Chat.Type != models.ChatTypePrivate || m.ReplyTo == nil {
+		return false, nil
+	}
+	t, err := tx.Ticket(link.Ticket)
+	if errors.Is(err, store.ErrNotFound) { // so old that it is forgotten
+		return false, nil
+	}
+	post := t.ChatID == m.Chat.ID && t.MessageID == int64(m.ReplyTo.ID) || h.nameOnButtons(m.ReplyTo) != ""
+	return err == nil && t.TelegramID == m.Chat.ID && !post, wrapped("look up whose ticket it is", err)
 }
 
 // isNote tells what the staff writes for itself. Of an album, one part has the words.

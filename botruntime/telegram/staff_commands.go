@@ -3,9 +3,11 @@
 package telegram
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,33 +106,54 @@ func (f facts) refusal(texts *ticket.Catalog) string {
 	return texts.Staff.AdminOnly
 }
 
-// lookup is the ticket that a command is about: that its first word names, or else of the message that the command answers, or of
-// the topic that it was written in. Where there is none, or not one alone, excuse says so.
+// lookup is the ticket that a command is about, of those that meant finds. Where there is none, or not one alone, excuse says so.
 func (h handlers) lookup(tx store.Tx, m *message, args string) (t store.TicketRecord, excuse string, err error) {
 	texts := h.texts()
-	names := ticketNames(args)
-	if names == nil {
-		link, err := h.target(tx, m)
-		switch {
-		case errors.Is(err, store.ErrNotFound) && args == "":
-			return t, texts.Staff.WhichTicket, nil
-		case errors.Is(err, store.ErrNotFound):
-			return t, texts.Staff.NoSuchTicket, nil
-		case err != nil:
-			return t, "", err
-		}
-		names = []string{link.Ticket}
-	}
-	found, err := h.shown(tx, m, names)
+	found, err := h.meant(tx, m, args)
 	switch {
-	case err != nil:
+	case errors.Is(err, store.ErrNotFound) && args == "":
+		return t, texts.Staff.WhichTicket, nil
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return t, "", err
 	case len(found) == 0:
 		return t, texts.Staff.NoSuchTicket, nil
 	case len(found) == 1:
 		return found[0], "", nil
 	}
-	return t, texts.Staff.WhichOfTwo.With(ticket.Values{"First": found[0].ID, "Second": found[1].ID}), nil
+	var names []string
+	for _, t := range found {
+		names = append(names, t.ID)
+	}
+	last := len(names) - 1
+	return t, texts.Staff.WhichOfTwo.With(ticket.Values{"First": strings.Join(names[:last], ", "), "Second": names[last]}), nil
+}
+
+// spoken is a bare number that words follow: in the answer to a ticket it may be one of the words.
+var spoken = regexp.MustCompile(`^[0-9]+ `)
+
+// meant are the tickets that a command may be about: that its first word names, or else of the message that the command answers, or of
+// the topic that it was written in; both where the word may be one of a sentence. store.ErrNotFound where it names none and answers
+// none, or one that is not there.
+func (h handlers) meant(tx store.Tx, m *message, args string) ([]store.TicketRecord, error) {
+	names := ticketNames(args)
+	if names != nil && !spoken.MatchString(args) {
+		return h.shown(tx, m, names)
+	}
+	link, err := h.target(tx, m)
+	gone := errors.Is(err, store.ErrNotFound)
+	switch {
+	case err == nil && slices.Contains(names, link.Ticket):
+		names = []string{link.Ticket}
+	case err == nil:
+		names = append([]string{link.Ticket}, names...)
+	case !gone, names == nil, m.ReplyTo != nil && h.nameOnButtons(m.ReplyTo) != "": // of a ticket that nobody knows any more
+		return nil, err
+	}
+	found, err := h.shown(tx, m, names)
+	if err == nil && !gone && (len(found) == 0 || found[0].ID != link.Ticket) {
+		return nil, store.ErrNotFound
+	}
+	return found, err
 }
 
 // shown are those of some tickets that there are, and that the chat of a message may see.
@@ -230,8 +253,8 @@ func (h handlers) unbanCommand(tx store.Tx, m *message, o order) (reply, error) 
 // idForm is how a Telegram id is written. Without its mark, and so short as nobody's id has been for years, it is a ticket's number.
 var idForm = regexp.MustCompile(`^(?:id[0-9]{1,18}|[1-9][0-9]{5,17})$`)
 
-// personMeant is who a command is about: by a Telegram id, or the author of a ticket, as lookup finds it. A number that is both
-// is asked about.
+// personMeant is who a command is about: by a Telegram id, or the author of a ticket, as lookup finds it. What may be both is
+// asked about.
 func (h handlers) personMeant(tx store.Tx, m *message, args string) (person store.Person, excuse string, err error) {
 	word, _, _ := strings.Cut(strings.ToLower(args), " ")
 	var id int64
@@ -239,8 +262,13 @@ func (h handlers) personMeant(tx store.Tx, m *message, args string) (person stor
 		if id, err = strconv.ParseInt(strings.TrimPrefix(word, "id"), 10, 64); err != nil {
 			return person, "", fmt.Errorf("read a Telegram id: %w", err)
 		}
-		found, err := h.shown(tx, m, ticketNames(word))
+		var found []store.TicketRecord
+		if ticketNames(word) != nil {
+			found, err = h.meant(tx, m, args)
+		}
 		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return person, h.texts().Staff.NoSuchTicket, nil
 		case err != nil:
 			return person, "", err
 		case len(found) > 0:
@@ -277,10 +305,14 @@ func daysAsked(args string) int {
 	return min(days, mostStatsDays)
 }
 
-// statsCommand answers with what prepare counted: a transaction would hold up everybody meanwhile.
+// statsCommand answers with what prepare counted: a transaction would hold up everybody meanwhile. Where it could not, whoever asks
+// may ask again: the others of the chat do not wait for it.
 func (h handlers) statsCommand(_ store.Tx, _ *message, o order) (reply, error) {
-	if o.statsErr != nil {
+	switch {
+	case errors.Is(o.statsErr, context.Canceled): // the bot is to end
 		return reply{}, o.statsErr
+	case o.statsErr != nil:
+		return plain(h.texts().Staff.NotCounted), nil
 	}
 	return reply{payload: statistics(h.texts(), o.stats, daysAsked(o.args))}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
 	sim "github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
@@ -90,6 +92,65 @@ func TestTheOnlyMemberOfTheStaffMayWriteFeedback(t *testing.T) {
 		settle(3 * time.Second)
 		w.lastOf(owner.ID, texts.Direct.EditNoted.With(ticket.Values{"Ticket": "ticket_tg_1"}))
 		w.quiet("to somebody else", func() { w.say(sim.Incoming{ChatID: owner.ID, By: owner, Text: "/status"}) }, author.ID)
+	})
+}
+
+// What somebody of the staff's writes about feedback of their own is an author's.
+func TestTheOnlyMemberOfTheStaffAnswersAsAnAuthor(t *testing.T) {
+	withOwner(t, func(t *testing.T, w *world, owner, author sim.User, texts *ticket.Catalog) {
+		w.reconfigure(func(c *Config) { c.Routes = []Route{{Category: "bug", ChatID: group}} })
+		w.start()
+		settle(3 * time.Second)
+		added := texts.Direct.Added.With(ticket.Values{"Ticket": "ticket_tg_1"})
+		answers := func(what string, to int, text string) sim.Message {
+			t.Helper()
+			w.say(sim.Incoming{ChatID: owner.ID, By: owner, ReplyTo: to, Text: text})
+			if got := w.last(owner.ID).Text; got != added {
+				t.Errorf("%s: the owner reads %q, want %q", what, got, added)
+			}
+			got := w.last(group)
+			if want := ticket.Texts(w.cfg.Language).Direct.Addition.With(ticket.Values{"Ticket": "ticket_tg_1"}) + "\n\n" + text; got.Text != want {
+				t.Errorf("%s: the group reads %q, want %q", what, got.Text, want)
+			}
+			return got
+		}
+		w.say(sim.Incoming{ChatID: owner.ID, By: owner, Text: "/feedback"})
+		w.say(sim.Incoming{ChatID: owner.ID, By: owner, Text: "/skip"})
+		w.say(sim.Incoming{ChatID: owner.ID, By: owner, Text: texts.Categories["bug"]})
+		w.say(sim.Incoming{ChatID: owner.ID, By: owner, Text: "Does this work at all?"})
+		post := w.lastOf(group, "Does this work at all?")
+		answers("a reply to the confirmation", w.last(owner.ID).ID, "I wonder")
+		question := w.reply(support, post.ID, "What does?")
+		asked := w.last(owner.ID)
+		if got := answers("a reply to the staff", asked.ID, "All of this").ReplyTo; got != question {
+			t.Errorf("the owner's answer answers %d, want %d", got, question)
+		}
+		if by := w.record("ticket_tg_1").StatusBy; by != "@support_desk" {
+			t.Errorf("the ticket was answered by %q", by)
+		}
+		// What another wrote he still answers as the staff.
+		w.reconfigure(func(c *Config) { c.Routes = nil })
+		w.start()
+		settle(3 * time.Second)
+		others := w.feedback(author, "The map does not open")
+		w.say(sim.Incoming{ChatID: owner.ID, By: owner, ReplyTo: others.ID, Text: "Fixed"})
+		if got, want := w.last(author.ID).Text, about(texts.Staff.Reply, "ticket_tg_2")+"\n\nFixed"; got != want {
+			t.Errorf("the author reads %q, want %q", got, want)
+		}
+	})
+}
+
+// What the bot says about an answer comes behind it, wherever the answer was written.
+func TestAnAnswerOutOfAPrivateChatComesFirst(t *testing.T) {
+	withOwner(t, func(t *testing.T, w *world, owner, author sim.User, texts *ticket.Catalog) {
+		post := w.feedback(author, "The map does not open")
+		w.say(sim.Incoming{ChatID: author.ID, By: author, Text: "/feedback"}) // asks for a nickname
+		before := len(w.Messages(author.ID))
+		w.say(sim.Incoming{ChatID: owner.ID, By: owner, ReplyTo: post.ID, Text: "Which map?"})
+		want := []string{about(texts.Staff.Reply, "ticket_tg_1") + "\n\nWhich map?", texts.Direct.SetAside}
+		if diff := cmp.Diff(want, w.textsBehind(author.ID, before)); diff != "" {
+			t.Errorf("the author has (-want +got):\n%s", diff)
+		}
 	})
 }
 

@@ -16,8 +16,8 @@ type StaffTexts struct {
 	// AdminOnly, AdminUnknown and AdminHidden refuse what only administrators may do: to somebody who is none, to anybody as long as
 	// Telegram does not say, and where it never will.
 	AdminOnly, AdminUnknown, AdminHidden string
-	// WhichTicket, WhichOfTwo (First, Second) and NoSuchTicket answer a command that names no ticket, two, or none that is
-	// there; TicketOrPerson (Ticket, ID) one whose number may be either; NoAuthor one about the author of a ticket who is not known
+	// WhichTicket, WhichOfTwo (First, Second; First may be several) and NoSuchTicket answer a command that names no ticket, more
+	// than one, or none that is there; TicketOrPerson (Ticket, ID) one whose number may be either; NoAuthor one about the author of a ticket who is not known
 	// in Telegram.
 	WhichTicket, NoSuchTicket, NoAuthor string
 	WhichOfTwo, TicketOrPerson          Format
@@ -36,9 +36,10 @@ type StaffTexts struct {
 	Closed, AlreadyClosed Format
 	// Banned (ID), AlreadyBanned (ID, Who), Unbanned (ID) and NotBanned (ID) answer /ban and /unban.
 	Banned, AlreadyBanned, Unbanned, NotBanned Format
-	// Stats, with the number of days, heads the statistics, whose lines the rest begins.
-	Stats                         Format
-	Total, FirstReaction, OpenNow string
+	// Stats, with the number of days, heads the statistics, whose lines the rest begins; NotCounted stands instead where the
+	// database did not count.
+	Stats                                     Format
+	Total, FirstReaction, OpenNow, NotCounted string
 	// Minute, Hour and Day are units of time, shortened.
 	Minute, Hour, Day string
 }

@@ -6,13 +6,11 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -90,36 +88,21 @@ func podNames(w *world.World) (names []string) {
 	return names
 }
 
-// A drain evicts one of two bots, and the other one when there is a third; the site hardly notices. What is left of the
-// budget holds up no drain of a bridge with one pod.
-func TestADrainTakesOneBotAtATime(t *testing.T) {
+// A drain of the one node evicts both bots at once. That costs the seconds until one of them runs again, and loses nothing: the
+// site sends again what it got no answer to.
+func TestADrainOfBothBotsLosesNothing(t *testing.T) {
 	w, _ := newReplicated(t)
 	before, node := podNames(w), activePod(w).Spec.NodeName
-	schedulable := func(verb string) {
-		if _, err := world.Kubectl(context.Background(), verb, node); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(func() { schedulable("uncordon") })
-	said := filepath.Join(t.TempDir(), "said")
-	drained := make(chan error, 1)
-	go func() { drained <- drain(t.Context(), node, w.Name, said) }()
-
+	drained := make(chan struct{})
+	var drainErr error
+	go func() { defer close(drained); drainErr = drain(t.Context(), node, w.Name) }()
+	t.Cleanup(func() { <-drained })
 	s := &stream{w: w}
-	s.until("the drain waits for the budget", func() (bool, string) {
-		words, err := os.ReadFile(said)
-		return err == nil && strings.Contains(string(words), "violate the pod's disruption budget"), fmt.Sprintf("it says %q (%v)", words, err)
-	})
-	left := slices.DeleteFunc(podNames(w), func(name string) bool { return !slices.Contains(before, name) })
-	if len(left) != 1 {
-		t.Errorf("of %v there are left %v, want one", before, left)
-	}
-	schedulable("uncordon")
-	s.until("the drain has taken the other one", func() (bool, string) {
+	s.until("the drain has taken both", func() (bool, string) {
 		select {
-		case err := <-drained:
-			if err != nil {
-				t.Fatal(err)
+		case <-drained:
+			if drainErr != nil {
+				t.Fatal(drainErr)
 			}
 			return true, ""
 		default:
@@ -127,37 +110,51 @@ func TestADrainTakesOneBotAtATime(t *testing.T) {
 		}
 	})
 	waitForPods(w, 2)
-	s.check()
-
-	one := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"runtime":{"replicas":1}}}`))
-	if err := world.Cluster.Patch(t.Context(), w.Bridge, one); err != nil {
-		t.Fatal(err)
+	for _, name := range podNames(w) {
+		if slices.Contains(before, name) {
+			t.Errorf("%s was not drained", name)
+		}
 	}
-	waitForPods(w, 1)
-	var pod *corev1.Pod
-	world.Eventually(t, 30*time.Second, "the one pod can be evicted", func() (bool, string) {
-		pod = activePod(w)
-		eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
-		err := world.Cluster.SubResource("eviction").Create(t.Context(), pod, eviction)
-		return err == nil, fmt.Sprint(err)
-	})
-	world.Eventually(t, 30*time.Second, "another one works", func() (bool, string) {
-		now := activePod(w)
-		return now.UID != pod.UID, now.Name
-	})
+	s.check()
 }
 
-// drain drains a node of the pods of one bridge, as a person would of all, and writes down what kubectl says.
-func drain(ctx context.Context, node, bridge, said string) error {
-	file, err := os.Create(said)
-	if err != nil {
-		return err
+// drain drains a node of the pods of one bridge, as a person would of all, and has it take pods again.
+func drain(ctx context.Context, node, bridge string) error {
+	_, err := world.Kubectl(ctx, "drain", node, "--pod-selector="+v1alpha1.LabelBridge+"="+bridge, "--delete-emptydir-data", "--timeout=100s")
+	_, again := world.Kubectl(context.WithoutCancel(ctx), "uncordon", node)
+	return errors.Join(err, again)
+}
+
+// While the site is away the active bot is not ready, and its standby is. Even then nothing holds up a drain of the standby's
+// node.
+func TestAStandbyCanBeEvictedWhileTheSiteIsAway(t *testing.T) {
+	w, _ := newReplicated(t)
+	active := activePod(w)
+	w.SiteDoor.Close()
+	w.Site.Drop()
+	world.Eventually(t, time.Minute, "the active pod is not ready", func() (bool, string) {
+		if err := world.Cluster.Get(t.Context(), client.ObjectKeyFromObject(active), active); err != nil {
+			return false, err.Error()
+		}
+		return slices.ContainsFunc(active.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionFalse
+		}), "it is ready"
+	})
+	standbys := slices.DeleteFunc(podNames(w), func(name string) bool { return name == active.Name })
+	if len(standbys) != 1 {
+		t.Fatalf("standbys: %v, want one", standbys)
 	}
-	defer file.Close()
-	cmd := exec.CommandContext(ctx, world.Cluster.KubectlPath, "--kubeconfig", world.Cluster.Kubeconfig, "drain", node,
-		"--pod-selector="+v1alpha1.LabelBridge+"="+bridge, "--delete-emptydir-data", "--timeout=100s")
-	cmd.Stdout, cmd.Stderr = file, file
-	return cmd.Run()
+	standby := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: standbys[0]}}
+	if err := world.Cluster.SubResource("eviction").Create(t.Context(), standby, &policyv1.Eviction{}); err != nil {
+		t.Errorf("evict the standby: %v", err)
+	}
+	w.SiteDoor.Open()
+	w.WaitCondition(v1alpha1.ConditionSiteConnected, metav1.ConditionTrue, v1alpha1.ReasonConnected, 150*time.Second)
+	waitForPods(w, 2)
+	(&stream{w: w}).send()
+	if now := activePod(w); now.UID != active.UID {
+		t.Errorf("%s works, and no longer %s", now.Name, active.Name)
+	}
 }
 
 // A rollout that the spec knows nothing of replaces the pods as a changed spec does.

@@ -62,11 +62,12 @@ CREATE TABLE outbox (
     from_chat_id    BIGINT  NOT NULL DEFAULT 0,
     from_message_id BIGINT  NOT NULL DEFAULT 0,
     reply_to        BIGINT  NOT NULL DEFAULT 0,
-    if_refused      BYTEA,                        -- JSON of the message that follows from a refusal
+    if_refused      BYTEA,                        -- JSON of the messages that follow from a refusal
     claimed         BIGINT  NOT NULL DEFAULT 0,  -- 1: a call was begun and its end not recorded
     PRIMARY KEY (chat_id, priority, seq)
 );
-CREATE UNIQUE INDEX outbox_edits ON outbox (chat_id, message_id) WHERE kind = 'edit';
+-- What was not sent yet has no number there: its edits are told apart by the message that it comes from.
+CREATE UNIQUE INDEX outbox_edits ON outbox (chat_id, message_id, from_chat_id, from_message_id) WHERE kind = 'edit';
 CREATE INDEX outbox_topics ON outbox (ticket) WHERE kind = 'topic';
 
 CREATE TABLE statuses (

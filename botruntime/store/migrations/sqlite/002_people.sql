@@ -82,7 +82,7 @@ CREATE TABLE new_outbox (
     from_chat_id    INTEGER NOT NULL DEFAULT 0,
     from_message_id INTEGER NOT NULL DEFAULT 0,
     reply_to        INTEGER NOT NULL DEFAULT 0,
-    if_refused      BLOB,                        -- JSON of the message that follows from a refusal
+    if_refused      BLOB,                        -- JSON of the messages that follow from a refusal
     claimed         INTEGER NOT NULL DEFAULT 0,  -- 1: a call was begun and its end not recorded
     PRIMARY KEY (chat_id, priority, seq)
 ) STRICT, WITHOUT ROWID;
@@ -90,7 +90,8 @@ INSERT INTO new_outbox (chat_id, priority, seq, kind, ticket, message_id, payloa
 SELECT chat_id, priority, seq, kind, coalesce(ticket, 0), coalesce(message_id, 0), payload, claimed FROM outbox;
 DROP TABLE outbox;
 ALTER TABLE new_outbox RENAME TO outbox;
-CREATE UNIQUE INDEX outbox_edits ON outbox (chat_id, message_id) WHERE kind = 'edit';
+-- What was not sent yet has no number there: its edits are told apart by the message that it comes from.
+CREATE UNIQUE INDEX outbox_edits ON outbox (chat_id, message_id, from_chat_id, from_message_id) WHERE kind = 'edit';
 CREATE INDEX outbox_topics ON outbox (ticket) WHERE kind = 'topic';
 
 CREATE TABLE new_statuses (
