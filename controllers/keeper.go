@@ -55,6 +55,9 @@ func (r *Reconciler) tryCredentials(ctx context.Context, o *observation, remembe
 	if in.have, err = loadHeld(b, secrets, in); err != nil {
 		return err
 	}
+	if err := r.refuseOldAsk(ctx, b, in); err != nil {
+		return err
+	}
 	o.creds = computeCredentials(in)
 	if b == o.bridge && o.invalid != nil {
 		// There is no bot yet, and none is made by such a spec.

@@ -33,7 +33,8 @@ const (
 var (
 	// feedbackLimit is the limit of a spec that gives none.
 	feedbackLimit = store.Limit{Uses: 5, Window: 10 * time.Minute}
-	// moreLimit is three albums. It is not the spec's: who may write one ticket a day may answer the staff more often.
+	// moreLimit is three albums. It is not the spec's, unless that is more: who may write one ticket a day may answer the staff
+	// more often.
 	moreLimit = store.Limit{Uses: 30, Window: 10 * time.Minute}
 	// talkLimit is more than a person types or an album has.
 	talkLimit  = store.Limit{Uses: 40, Window: time.Minute}
@@ -164,6 +165,16 @@ func (t *talk) limit() store.Limit {
 		return l
 	}
 	return feedbackLimit
+}
+
+// more is the limit of what the person may add to tickets: six times the spec's, where that is more often.
+func (t *talk) more() store.Limit {
+	l := t.limit()
+	l.Uses *= 6
+	if time.Duration(l.Uses)*moreLimit.Window > time.Duration(moreLimit.Uses)*l.Window {
+		return l
+	}
+	return moreLimit
 }
 
 // rules are the spec's, in the person's language.

@@ -144,6 +144,21 @@ func TestAdditionsAreLimited(t *testing.T) {
 	})
 }
 
+// A spec that is generous with feedback is so with what is added to it.
+func TestMoreIsAddedWhereMoreIsWritten(t *testing.T) {
+	talking(t, func(c *Config) { c.Intake.Limit = store.Limit{Uses: 10, Window: 10 * time.Minute} }, func(t *testing.T, w *world) {
+		w.feedback(author, "The map does not open")
+		before := len(w.Messages(group))
+		for i := range 60 {
+			w.say(sim.Incoming{ChatID: author.ID, By: author, Text: fmt.Sprint("and ", i)})
+			settle(5 * time.Second)
+		}
+		if n := len(w.Messages(group)) - before; n != 60 {
+			t.Errorf("%d additions were passed on, want 60", n)
+		}
+	})
+}
+
 // The limit of feedback is none of what the staff asks for.
 func TestWhoMayWriteOnceADayMayAnswerTheStaff(t *testing.T) {
 	talking(t, func(c *Config) { c.Intake.Limit = store.Limit{Uses: 1, Window: 24 * time.Hour} }, func(t *testing.T, w *world) {

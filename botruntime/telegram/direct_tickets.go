@@ -136,7 +136,7 @@ func (t *talk) add(m *message, after dialog, do move, answered store.Link) (dial
 
 // mayAdd tells whether the person may add something to a ticket; if not, the person is told when.
 func (t *talk) mayAdd() (bool, error) {
-	ok, next, err := t.tx.Take(limitMore, t.person.ID, moreLimit, t.now())
+	ok, next, err := t.tx.Take(limitMore, t.person.ID, t.more(), t.now())
 	if err != nil || ok {
 		return ok, wrapped("count an addition", err)
 	}

@@ -133,7 +133,7 @@ var (
 
 // isAnswer tells what the bot answers to a command.
 func isAnswer(text string) bool {
-	return strings.Contains(text, banned) || strings.Contains(text, forgiven)
+	return strings.Contains(text, banned) || strings.Contains(text, forgiven) || strings.Contains(text, texts.Staff.AdminUnknown)
 }
 
 // answer is what the bot answered to a command; empty as long as it did not.
