@@ -48,6 +48,8 @@ type dialog struct {
 	// one that a limit cut off: the rest of it goes the same way.
 	Album   string `json:"album,omitempty"`
 	Dropped string `json:"dropped,omitempty"`
+	// AlbumTicket is the ticket that the parts of Album went to: where the rest belongs, whatever the staff answers meanwhile.
+	AlbumTicket string `json:"album_ticket,omitempty"`
 	// Ticket is where messages belong that answer none of the bot's, before Until.
 	Ticket string    `json:"ticket,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
@@ -67,7 +69,7 @@ func (d dialog) encode() ([]byte, error) { return json.Marshal(d) }
 
 // over is the conversation after its last question, or without one.
 func (d dialog) over() dialog {
-	return dialog{Version: dialogVersion, Album: d.Album, Dropped: d.Dropped, Ticket: d.Ticket, Until: d.Until}
+	return dialog{Version: dialogVersion, Album: d.Album, Dropped: d.Dropped, AlbumTicket: d.AlbumTicket, Ticket: d.Ticket, Until: d.Until}
 }
 
 // at is the conversation at a step.
@@ -81,6 +83,14 @@ func (d dialog) at(s step) dialog {
 // cutOff is the conversation when a limit has refused a message, with the rest of its album, if it has one.
 func (d dialog) cutOff(album string) dialog {
 	d.Album, d.Dropped = album, album
+	return d
+}
+
+// gathered is the conversation after a message, or a part of an album, went to a ticket.
+func (d dialog) gathered(album, ticketID string) dialog {
+	if album != "" {
+		d.AlbumTicket = ticketID
+	}
 	return d
 }
 
@@ -180,10 +190,14 @@ func (d dialog) next(in input, r rules) (dialog, move) {
 		return d, move{}
 	}
 	heard := in.album != "" && in.album == d.Album
-	d.Album = in.album
+	if d.Album = in.album; !heard {
+		d.AlbumTicket = ""
+	}
 	switch {
 	case isDirectCommand(in.command):
 		return d.command(in.command, r)
+	case d.AlbumTicket != "":
+		return d, move{under: d.AlbumTicket, quiet: true}
 	case in.answers != "":
 		return d, move{under: in.answers, quiet: heard}
 	case d.Step == stepIdle && in.current != "" && in.command == "":

@@ -68,7 +68,7 @@ func (t *talk) submit(m *message, after dialog, d *draft) (dialog, error) {
 	}
 	err = send(t.tx, store.Outgoing{ChatID: t.person.ID, Ticket: name},
 		payload{Text: t.texts.Direct.Accepted.With(ticket.Values{"Ticket": name}), Language: t.person.Language})
-	return after.expects(name, now.Add(afterTicket)), wrapped("confirm a ticket", err)
+	return after.expects(name, now.Add(afterTicket)).gathered(m.AlbumID, name), wrapped("confirm a ticket", err)
 }
 
 // attach has copies of files follow a new ticket's post, and links the messages that the ticket was made of.
@@ -119,6 +119,7 @@ func (t *talk) add(m *message, after dialog, do move, answered store.Link) (dial
 	if ok, err := t.mayAdd(); err != nil || !ok {
 		return after.cutOff(m.AlbumID), err
 	}
+	after = after.gathered(m.AlbumID, record.ID)
 	if err := t.link(m.Chat.ID, m.ID, record.ID, m.wordSum()); err != nil {
 		return after, err
 	}
