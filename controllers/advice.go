@@ -35,6 +35,7 @@ var peerAdvice = map[string]advice{
 		"site.url", "site.tls"),
 	v1alpha1.ReasonConnectionRefused: say("start the site, correct host and port in spec.site.url, or let the cluster through the site's firewall"),
 	v1alpha1.ReasonHandshakeFailed:   say("check the path in spec.site.url, and that the proxy before the site passes on the Upgrade", "site.url"),
+	v1alpha1.ReasonProtocolTooOld:    say("upgrade the site, or set spec.site.protocol: Auto", "spec.site.protocol"),
 	v1alpha1.ReasonTimeout:           say("see that the site runs, and that no firewall between drops its packets"),
 	v1alpha1.ReasonConnectionLost:    say("the bot dials again; where it happens often, look at the site's log and the idle timeouts of proxies"),
 	v1alpha1.ReasonConnectionClosed:  say("the bot dials again; where it happens often, look at the site's log"),

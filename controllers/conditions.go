@@ -147,7 +147,7 @@ func applyMessage(err error) string {
 var (
 	underWay    = []string{v1alpha1.ReasonConnecting, v1alpha1.ReasonChecking, v1alpha1.ReasonHeartbeatMissing}
 	needsPerson = []string{
-		v1alpha1.ReasonCredentialsRefused, v1alpha1.ReasonSiteKeyMismatch,
+		v1alpha1.ReasonCredentialsRefused, v1alpha1.ReasonSiteKeyMismatch, v1alpha1.ReasonProtocolTooOld,
 		v1alpha1.ReasonTokenRefused, v1alpha1.ReasonChatNotFound, v1alpha1.ReasonNoRights, v1alpha1.ReasonChatMigrated,
 		v1alpha1.ReasonStorageFull,
 	}

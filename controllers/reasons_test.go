@@ -182,6 +182,7 @@ func siteBreakages() map[string]breakage {
 		"nobody at home":       {siteSays(v1alpha1.ReasonConnectionRefused, "nothing listens at shop.example"), site, no, v1alpha1.ReasonConnectionRefused, "", "InProgress", []string{"start the site", "spec.site.url"}},
 		"no WebSocket":         {siteSays(v1alpha1.ReasonHandshakeFailed, "HTTP 502 Bad Gateway instead of a WebSocket"), site, no, v1alpha1.ReasonHandshakeFailed, "", "InProgress", []string{"check the path in spec.site.url", "Upgrade"}},
 		"no such path":         {siteSays(v1alpha1.ReasonHandshakeFailed, "HTTP 404 Not Found: the site has no WebSocket at this path; check site.url"), site, no, v1alpha1.ReasonHandshakeFailed, "", "InProgress", []string{"check site.url"}},
+		"an old protocol":      {siteSays(v1alpha1.ReasonProtocolTooOld, ""), site, no, v1alpha1.ReasonProtocolTooOld, "", "Failed", []string{"upgrade the site", "spec.site.protocol: Auto"}},
 		"no answer":            {siteSays(v1alpha1.ReasonTimeout, "shop.example did not answer within 10s"), site, no, v1alpha1.ReasonTimeout, "", "InProgress", []string{"see that the site runs"}},
 		"a lost connection":    {siteSays(v1alpha1.ReasonConnectionLost, "the connection ended without a goodbye"), site, no, v1alpha1.ReasonConnectionLost, "", "InProgress", []string{"look at the site's log"}},
 		"a closed connection":  {siteSays(v1alpha1.ReasonConnectionClosed, "the site closed the connection (code 1011)"), site, no, v1alpha1.ReasonConnectionClosed, "", "InProgress", []string{"look at the site's log"}},

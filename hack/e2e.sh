@@ -25,7 +25,7 @@ step "images, and the tools that install them (seconds; 7 minutes the first time
 hack/e2e/argocd/setup.sh
 make images sim-image e2e-tools
 
-step "end to end: delivery, operations, security, rotation, thirty breakages, the kubectl plug-in (5 minutes)"
+step "end to end: delivery, operations, security, rotation, thirty-one breakages, the kubectl plug-in (5 minutes)"
 go test -tags e2e -count=1 -parallel 8 -timeout 25m -v ./hack/e2e
 
 step "end to end: the chart's life, from installation to uninstallation (3 minutes)"

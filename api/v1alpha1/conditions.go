@@ -143,6 +143,9 @@ const (
 	// ReasonHandshakeFailed: the site answered the handshake with something else than a WebSocket. Correct the path in
 	// spec.site.url, or have the proxy before the site pass on the Upgrade.
 	ReasonHandshakeFailed = "HandshakeFailed"
+	// ReasonProtocolTooOld: the site speaks version 1 of the protocol, and spec.site.protocol demands version 2. Upgrade the site,
+	// or set spec.site.protocol: Auto.
+	ReasonProtocolTooOld = "ProtocolTooOld"
 	// ReasonTimeout: the site did not answer in time, or stopped answering pings. See that the site runs, and that no firewall
 	// between drops its packets.
 	ReasonTimeout = "Timeout"

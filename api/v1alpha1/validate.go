@@ -24,7 +24,7 @@ func (b *FeedbackBridge) Validate() error {
 		validateNoToken(s.Site.URL),
 		validateURL("spec.telegram.apiURL", s.Telegram.APIURL, "https", "http", isTrue(s.Telegram.AllowInsecure)),
 		validateOneOf("spec.site.tokenIn", s.Site.TokenIn, TokenInQuery, TokenInHeader),
-		validateOneOf("spec.site.protocol", s.Site.Protocol, "", SiteProtocolAuto, SiteProtocolV1),
+		validateOneOf("spec.site.protocol", s.Site.Protocol, "", SiteProtocolAuto, SiteProtocolV1, SiteProtocolV2),
 		validateOneOf("spec.telegram.language", s.Telegram.Language, LanguageRussian, LanguageEnglish),
 		validateOneOf("spec.runtime.logLevel", s.Runtime.LogLevel, "debug", "info", "warn", "error"),
 		validateChatID("spec.telegram.chatID", s.Telegram.ChatID),

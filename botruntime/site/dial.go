@@ -83,6 +83,11 @@ func dial(parent context.Context, cfg *Config, credentials Credentials) (*link, 
 	if len(dialer.Subprotocols) > 0 && l.ws.Subprotocol() == wire.Subprotocol {
 		l.version = 2
 	}
+	if l.version < 2 && cfg.Protocol == v1alpha1.SiteProtocolV2 {
+		_ = l.ws.Close()
+		return nil, &Error{Reason: v1alpha1.ReasonProtocolTooOld, Message: target.Host +
+			" speaks version 1 of the protocol only, and spec.site.protocol demands version 2: upgrade the site, or set spec.site.protocol: Auto"}
+	}
 	return l, nil
 }
 

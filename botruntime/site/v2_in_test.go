@@ -48,6 +48,23 @@ func TestTheVersionIsNegotiated(t *testing.T) {
 	}
 }
 
+// Whoever stands between the two could strip version 2 from the handshake: where it is demanded, nothing is said by version 1.
+func TestASiteOfVersion1IsRefusedWhereVersion2IsDemanded(t *testing.T) {
+	bubbleV2(t, func(site *simsite.Config, cfg *Config) {
+		site.Protocol, cfg.Protocol = simsite.ProtocolV1, v1alpha1.SiteProtocolV2
+	}, func(r *rig, _ *testDesk) {
+		state := r.disconnected()
+		if state.reason != v1alpha1.ReasonProtocolTooOld || !strings.Contains(state.message, "spec.site.protocol: Auto") {
+			t.Errorf("state %+v", state)
+		}
+		if got := r.site.Stats(); got.Answered+got.Pings+got.Malformed > 0 {
+			t.Errorf("the bot spoke: %+v", got)
+		}
+		r.must(r.site.SetProtocol(simsite.ProtocolV2))
+		r.delivered(1)
+	})
+}
+
 func TestTheBotBeginsWithHello(t *testing.T) {
 	var first []byte
 	bubbleV2(t, func(site *simsite.Config, _ *Config) {

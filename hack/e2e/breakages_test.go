@@ -136,6 +136,10 @@ func siteBreakages() []breakage {
 			w.Site.SetFaults(simsite.Faults{Refuse: &simsite.Refusal{Status: http.StatusBadGateway}})
 		}, condition: site, reason: v1alpha1.ReasonHandshakeFailed, result: inProgress,
 			mend: []string{"HTTP 502", "spec.site.url", "proxy", "Upgrade"}},
+		{what: "The site speaks version 1, and version 2 is demanded",
+			before: func(w *world.World) { w.Bridge.Spec.Site.Protocol = v1alpha1.SiteProtocolV2 },
+			condition: site, reason: v1alpha1.ReasonProtocolTooOld, result: failed,
+			mend: []string{"upgrade the site", "spec.site.protocol: Auto"}},
 		{what: "The site does not answer", before: func(w *world.World) {
 			w.Site.SetFaults(simsite.Faults{HandshakeDelay: simsite.Duration(time.Hour)})
 		}, condition: site, reason: v1alpha1.ReasonTimeout, result: inProgress,

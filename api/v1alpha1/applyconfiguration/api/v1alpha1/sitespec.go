@@ -20,7 +20,8 @@ type SiteSpecApplyConfiguration struct {
 	// adminURL is the page where the site's staff sees feedback; posts link to it.
 	AdminURL *string `json:"adminURL,omitempty"`
 	// protocol is which versions of the protocol are spoken: Auto offers version 2 by Sec-WebSocket-Protocol, and a site that
-	// does not select it speaks version 1; V1 offers nothing. Auto unless given.
+	// does not select it speaks version 1; V1 offers nothing; V2 refuses a site that does not select it, so that nobody between
+	// the two can talk them down. Auto unless given.
 	Protocol *apiv1alpha1.SiteProtocol `json:"protocol,omitempty"`
 	// tokenIn is where the JWT goes: Query (?token=) or Header (Authorization: Bearer).
 	TokenIn *apiv1alpha1.TokenPlacement `json:"tokenIn,omitempty"`
