@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing need beside Go and git: a C compiler for the race detector, python3 for the
-# comparison with CPython, PostgreSQL for the tests of the store (which start a server of their own), and what a Django Channels site is
-# run by. The cluster's own packages are installed by hack/cluster.
+# comparison with CPython, PostgreSQL for the tests of the store (which start a server of their own), what a Django Channels site is
+# run by, and a browser for the person who uses it. The cluster's own packages are installed by hack/cluster.
 set -euo pipefail
 . "$(dirname "$0")/install.sh"
 
@@ -14,5 +14,6 @@ for module in django:python3-django channels:python3-django-channels channels_re
   /usr/bin/python3 -c "import importlib.util as u, sys; sys.exit(u.find_spec('${module%:*}') is None)" 2>/dev/null || missing+=("${module#*:}")
 done
 command -v redis-server >/dev/null || missing+=(redis-server)
+command -v chromium >/dev/null || missing+=(chromium)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 install_packages "${missing[@]}"

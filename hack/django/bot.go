@@ -14,11 +14,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 )
 
 // Bot is the bot's program with its files.
 type Bot struct {
-	*Process
+	*process.Process
 	binary, dir string
 }
 
@@ -98,7 +99,7 @@ func (b *Bot) Log() string { return filepath.Join(b.dir, "bot.log") }
 // Start runs it.
 func (b *Bot) Start() (err error) {
 	cmd := exec.Command(b.binary, "run", "--bridge", b.Manifest(), "--credentials", b.credentials(), "--state", b.State()) // #nosec G204
-	b.Process, err = Launch(cmd, b.Log())
+	b.Process, err = process.Launch(cmd, b.Log())
 	return err
 }
 

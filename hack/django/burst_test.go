@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 )
 
 // outcome is what became of a transaction that created a feedback.
@@ -29,7 +31,7 @@ func (o outcome) mark() string { return fmt.Sprintf("[%d]", o.Number) }
 
 // burst is a process of the site's that creates feedback.
 type burst struct {
-	*Process
+	*process.Process
 	mu       sync.Mutex
 	outcomes []outcome
 	errs     []error

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	siteclient "github.com/feedbackbridge/feedbackbridge/botruntime/site"
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 )
 
 // logged counts the lines of daphne's log with a text.
@@ -54,7 +55,7 @@ func TestDaphnesPings(t *testing.T) {
 			quiet := time.Now()
 			w.until("seven quiet seconds", func() bool { return time.Since(quiet) > 7*time.Second })
 			if n := w.logged("WSDISCONNECT"); n > 0 {
-				t.Fatalf("daphne dropped a bot that is there\n%s", Tail(w.site.Log()))
+				t.Fatalf("daphne dropped a bot that is there\n%s", process.Tail(w.site.Log()))
 			}
 			w.proxy.Freeze()
 			w.until("daphne finds out that the bot is gone", func() bool { return w.logged("WSDISCONNECT") > 0 })

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
@@ -66,9 +67,9 @@ func newReader(t *testing.T) *reader {
 		}
 	})
 	r := &reader{t: t, dir: dir}
-	r.site, err = FreeAddress()
+	r.site, err = process.FreeAddress()
 	must(t, err)
-	r.telegram, err = FreeAddress()
+	r.telegram, err = process.FreeAddress()
 	must(t, err)
 	port := r.site[strings.LastIndex(r.site, ":")+1:]
 	r.elsewhere = strings.NewReplacer("127.0.0.1:8000", r.site, "-p 8000", "-p "+port, "127.0.0.1:8081", r.telegram)
@@ -123,12 +124,12 @@ func (r *reader) start(where, block string) {
 	log := filepath.Join(r.dir, fmt.Sprintf("%d.log", r.started))
 	cmd := exec.Command("bash", "-euc", "exec "+block) // #nosec G204
 	cmd.Dir, cmd.Env = where, r.environment
-	p, err := Launch(cmd, log)
+	p, err := process.Launch(cmd, log)
 	must(r.t, err)
 	r.t.Cleanup(func() { must(r.t, p.End(syscall.SIGKILL)) })
 	for program, address := range map[string]string{"daphne": r.site, "sim telegram": r.telegram} {
 		if strings.Contains(block, program) {
-			must(r.t, awaitListening(r.t.Context(), address, p, log))
+			must(r.t, process.AwaitListening(r.t.Context(), address, p, log))
 		}
 	}
 }
@@ -146,7 +147,7 @@ func (r *reader) chat() (messages []telegram.Message) {
 func (r *reader) logs() (all string) {
 	for i := range r.started {
 		log := filepath.Join(r.dir, fmt.Sprintf("%d.log", i+1))
-		all += log + ":\n" + Tail(log) + "\n"
+		all += log + ":\n" + process.Tail(log) + "\n"
 	}
 	return all
 }

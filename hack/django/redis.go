@@ -8,17 +8,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 )
 
 // Redis is a server that keeps nothing on disk, as a channel layer's does not have to.
 type Redis struct {
-	*Process
+	*process.Process
 	dir, address string
 }
 
 // StartRedis starts one on a free port. Its log goes to dir.
 func StartRedis(ctx context.Context, dir string) (*Redis, error) {
-	address, err := FreeAddress()
+	address, err := process.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -37,10 +39,10 @@ func (r *Redis) Start(ctx context.Context) (err error) {
 	}
 	log := filepath.Join(r.dir, "redis.log")
 	cmd := exec.Command("redis-server", "--bind", host, "--port", port, "--dir", r.dir, "--save", "", "--appendonly", "no") // #nosec G204
-	if r.Process, err = Launch(cmd, log); err != nil {
+	if r.Process, err = process.Launch(cmd, log); err != nil {
 		return err
 	}
-	return awaitListening(ctx, r.address, r.Process, log)
+	return process.AwaitListening(ctx, r.address, r.Process, log)
 }
 
 // Kill ends it as a power cut does.

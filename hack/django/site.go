@@ -12,11 +12,13 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 )
 
 // Site is a Django project under daphne.
 type Site struct {
-	*Process
+	*process.Process
 	// Project is the directory that the project is run in, Application its ASGI application, and Environment its settings.
 	Project, Application string
 	Environment          []string
@@ -61,7 +63,7 @@ func newSite(dir, project, application string, settings Settings) (*Site, error)
 	address := settings.Address
 	if address == "" {
 		var err error
-		if address, err = FreeAddress(); err != nil {
+		if address, err = process.FreeAddress(); err != nil {
 			return nil, err
 		}
 	}
@@ -98,10 +100,10 @@ func (s *Site) Start(ctx context.Context) (err error) {
 		return err
 	}
 	args := append([]string{"-m", "daphne", "-b", host, "-p", port}, s.Flags...)
-	if s.Process, err = Launch(s.command(append(args, s.Application)...), s.Log()); err != nil {
+	if s.Process, err = process.Launch(s.command(append(args, s.Application)...), s.Log()); err != nil {
 		return err
 	}
-	return awaitListening(ctx, s.address, s.Process, s.Log())
+	return process.AwaitListening(ctx, s.address, s.Process, s.Log())
 }
 
 // Kill ends daphne as a power cut does.
@@ -125,8 +127,8 @@ func (s *Site) Manage(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // Begin starts a command of manage.py that goes on by itself. Its output is cmd's standard output, where that is set by the caller.
-func (s *Site) Begin(log string, set func(*exec.Cmd), args ...string) (*Process, error) {
+func (s *Site) Begin(log string, set func(*exec.Cmd), args ...string) (*process.Process, error) {
 	cmd := s.command(append([]string{"manage.py"}, args...)...)
 	set(cmd)
-	return Launch(cmd, log)
+	return process.Launch(cmd, log)
 }

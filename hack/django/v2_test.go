@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/ticket"
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
@@ -55,7 +56,7 @@ func (w *world) siteHas(what, mark string, met func(entry) bool) {
 	}) {
 		return
 	}
-	w.t.Fatalf("in vain: the site has %s of %s: %+v\nthe bot:\n%s\nthe site:\n%s", what, mark, last, Tail(w.bot.Log()), Tail(w.site.Log()))
+	w.t.Fatalf("in vain: the site has %s of %s: %+v\nthe bot:\n%s\nthe site:\n%s", what, mark, last, process.Tail(w.bot.Log()), process.Tail(w.site.Log()))
 }
 
 func has(status ticket.Status, replies ...[2]string) func(entry) bool {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/botruntime/health"
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
@@ -143,12 +144,12 @@ func (w *world) killBot() {
 
 // end ends the children that run.
 func (w *world) end() {
-	for what, p := range map[string]*Process{"bot": w.bot.Process, "site": w.site.Process, "redis": w.redis.Process} {
+	for what, p := range map[string]*process.Process{"bot": w.bot.Process, "site": w.site.Process, "redis": w.redis.Process} {
 		if p == nil {
 			continue
 		}
 		if ended, err := p.Ended(); ended && what == "bot" && !strings.Contains(fmt.Sprint(err), "killed") {
-			w.t.Errorf("the bot ended by itself: %v\n%s", err, Tail(w.bot.Log()))
+			w.t.Errorf("the bot ended by itself: %v\n%s", err, process.Tail(w.bot.Log()))
 		}
 		if err := p.End(syscall.SIGKILL); err != nil {
 			w.t.Error(err)
@@ -175,7 +176,7 @@ func (w *world) report() (v1alpha1.BotReport, bool) {
 func (w *world) until(what string, met func() bool) {
 	w.t.Helper()
 	if !poll(patience, met) {
-		w.t.Fatalf("in vain: %s\nthe bot:\n%s\nthe site:\n%s", what, Tail(w.bot.Log()), Tail(w.site.Log()))
+		w.t.Fatalf("in vain: %s\nthe bot:\n%s\nthe site:\n%s", what, process.Tail(w.bot.Log()), process.Tail(w.site.Log()))
 	}
 }
 
@@ -185,7 +186,7 @@ func (w *world) connected() {
 	must(w.t, w.bot.Start())
 	w.until("the bot connects", func() bool {
 		if ended, err := w.bot.Ended(); ended {
-			w.t.Fatalf("the bot ended: %v\n%s", err, Tail(w.bot.Log()))
+			w.t.Fatalf("the bot ended: %v\n%s", err, process.Tail(w.bot.Log()))
 		}
 		return w.isConnected()
 	})

@@ -137,7 +137,7 @@ func siteBreakages() []breakage {
 		}, condition: site, reason: v1alpha1.ReasonHandshakeFailed, result: inProgress,
 			mend: []string{"HTTP 502", "spec.site.url", "proxy", "Upgrade"}},
 		{what: "The site speaks version 1, and version 2 is demanded",
-			before: func(w *world.World) { w.Bridge.Spec.Site.Protocol = v1alpha1.SiteProtocolV2 },
+			before:    func(w *world.World) { w.Bridge.Spec.Site.Protocol = v1alpha1.SiteProtocolV2 },
 			condition: site, reason: v1alpha1.ReasonProtocolTooOld, result: failed,
 			mend: []string{"upgrade the site", "spec.site.protocol: Auto"}},
 		{what: "The site does not answer", before: func(w *world.World) {

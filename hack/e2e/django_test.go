@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,8 @@ import (
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 	"github.com/feedbackbridge/feedbackbridge/hack/django"
+	"github.com/feedbackbridge/feedbackbridge/hack/django/person"
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 	"github.com/feedbackbridge/feedbackbridge/hack/e2e/world"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
@@ -47,7 +50,7 @@ func daphneFor(w *world.World, kind func(root, dir string, settings django.Setti
 	fatal(w.T, err)
 	w.T.Cleanup(func() {
 		if w.T.Failed() {
-			w.T.Logf("the site:\n%s", django.Tail(site.Log()))
+			w.T.Logf("the site:\n%s", process.Tail(site.Log()))
 		}
 		if site.Process != nil {
 			fatal(w.T, site.End(syscall.SIGKILL))
@@ -100,6 +103,7 @@ func TestTheBriefsSite(t *testing.T) {
 	fatal(t, err)
 	fatal(t, response.Body.Close())
 	posted(w, "Ник <&>")
+	speaks(w, "v1")
 	world.Eventually(t, time.Minute, "telegram_sent is set", func() (bool, string) {
 		response, err := http.Get("http://" + site.Address() + "/feedback")
 		if err != nil {
@@ -183,18 +187,8 @@ func TestADjangoSiteWithTheOperatorsKeys(t *testing.T) {
 	mount(w, w.Bridge.SiteSecretName(), secrets)
 	start()
 	w.Apply()
-	if got := w.Bridge.Status.Connection; got == nil || got.Protocol != "v2" {
-		t.Errorf("the connection: %+v", got)
-	}
-	create := func(number int) telegram.Message {
-		out, err := site.Manage(t.Context(), "burst", "--plain", "--first", fmt.Sprint(number), "--count", "1")
-		fatal(t, err)
-		if !strings.Contains(string(out), `"committed": true`) {
-			t.Fatalf("%s", out)
-		}
-		return posted(w, fmt.Sprintf("[%d]", number))
-	}
-	pressAndCheck(w, create(1), "ticket_site_1")
+	speaks(w, "v2")
+	pressAndCheck(w, ordered(w, site, 1), "ticket_site_1")
 	ledger(t, site, `"status": "in_progress"`)
 
 	pod, before := w.Pod(), *w.Bridge.Status.Credentials.HMAC
@@ -203,18 +197,60 @@ func TestADjangoSiteWithTheOperatorsKeys(t *testing.T) {
 	number := 1
 	world.Eventually(t, 4*time.Minute, "both keys are new, and the old one has gone", func() (bool, string) {
 		number++
-		create(number)
+		ordered(w, site, number)
 		fatal(t, world.Cluster.Get(t.Context(), client.ObjectKeyFromObject(w.Bridge), w.Bridge))
 		now := w.Bridge.Status.Credentials.HMAC
 		return now.CurrentKeyID != before.CurrentKeyID && now.Phase == v1alpha1.RotationStable, fmt.Sprintf("%+v", *now)
 	})
-	create(number + 1)
+	ordered(w, site, number+1)
 	w.SameBot(pod)
 	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, "", time.Minute)
 	if r := w.Report(); len(r.FramesRefused) > 0 {
 		t.Errorf("frames were refused: %v", r.FramesRefused)
 	}
 	ledger(t, site, fmt.Sprintf(`"telegram_ticket": "ticket_site_%d"`, number+1))
+}
+
+// A site goes back to version 1 and forth again, and nobody notices: not the brief's site on the same operator, nor the person in front of it.
+func TestADjangoSiteGoesBackAndForth(t *testing.T) {
+	w := world.New(t)
+	site, start := daphneFor(w, django.Portal)
+	start()
+	w.Apply()
+	for number, protocols := range []string{"v2", "v1", "v2,v1"} {
+		if number > 0 {
+			fatal(t, site.Kill())
+			site.Environment = append(site.Environment, "FEEDBACK_BRIDGE_PROTOCOLS="+protocols)
+			start()
+		}
+		ordered(w, site, number+1)
+		speaks(w, protocols[:2])
+	}
+	all := w.Telegram.Messages(world.Group)
+	pressAndCheck(w, all[0], "ticket_site_1")
+	ledger(t, site, `"status": "in_progress"`)
+	person.Path(t, "ru", "http://"+site.Address()+"/", w.APIURL+"/#"+strconv.FormatInt(world.Group, 10), t.TempDir())
+}
+
+// speaks waits until the bridge's status has a version of the protocol.
+func speaks(w *world.World, version string) {
+	w.T.Helper()
+	world.Eventually(w.T, time.Minute, "status.connection.protocol is "+version, func() (bool, string) {
+		fatal(w.T, world.Cluster.Get(w.T.Context(), client.ObjectKeyFromObject(w.Bridge), w.Bridge))
+		c := w.Bridge.Status.Connection
+		return c != nil && c.Protocol == version, fmt.Sprintf("%+v", c)
+	})
+}
+
+// ordered has the site create a feedback of a number, and waits for its post.
+func ordered(w *world.World, site *django.Site, number int) telegram.Message {
+	w.T.Helper()
+	out, err := site.Manage(w.T.Context(), "burst", "--plain", "--first", fmt.Sprint(number), "--count", "1")
+	fatal(w.T, err)
+	if !strings.Contains(string(out), `"committed": true`) {
+		w.T.Fatalf("%s", out)
+	}
+	return posted(w, fmt.Sprintf("[%d]", number))
 }
 
 // ledger waits until the site's list of feedback has a text.

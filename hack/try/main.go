@@ -20,6 +20,7 @@ import (
 	"github.com/feedbackbridge/feedbackbridge/botruntime/health"
 	"github.com/feedbackbridge/feedbackbridge/hack/cli"
 	"github.com/feedbackbridge/feedbackbridge/hack/django"
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
@@ -83,7 +84,7 @@ Stop it all: Ctrl-C
 
 // startTelegram serves the simulated Telegram until ctx ends.
 func (t *trial) startTelegram(ctx context.Context) (serving <-chan error, err error) {
-	address, err := django.FreeAddress(8081)
+	address, err := process.FreeAddress(8081)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (t *trial) startSite(ctx context.Context) (err error) {
 	if t.redis, err = django.StartRedis(ctx, t.dir); err != nil {
 		return err
 	}
-	address, err := django.FreeAddress(8000)
+	address, err := process.FreeAddress(8000)
 	if err != nil {
 		return err
 	}
@@ -153,9 +154,9 @@ func (t *trial) startBot(ctx context.Context, o options) error {
 		}
 		select {
 		case <-t.bot.Done():
-			return fmt.Errorf("the bot ended:\n%s", django.Tail(t.bot.Log()))
+			return fmt.Errorf("the bot ended:\n%s", process.Tail(t.bot.Log()))
 		case <-ctx.Done():
-			return fmt.Errorf("the bot does not connect:\n%s", django.Tail(t.bot.Log()))
+			return fmt.Errorf("the bot does not connect:\n%s", process.Tail(t.bot.Log()))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -167,7 +168,7 @@ func (t *trial) watch(ctx context.Context, serving <-chan error) error {
 		if ctx.Err() != nil { // Ctrl-C reaches the children as well
 			return nil
 		}
-		return fmt.Errorf("%s ended:\n%s", what, django.Tail(log))
+		return fmt.Errorf("%s ended:\n%s", what, process.Tail(log))
 	}
 	select {
 	case <-ctx.Done():

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package django
+// Package process runs the programs of a trial or a test, which end with it.
+package process
 
 import (
 	"context"
@@ -87,8 +88,8 @@ func (p *Process) Ended() (ended bool, err error) {
 	}
 }
 
-// awaitListening waits until somebody listens at an address, or the process that should has ended.
-func awaitListening(ctx context.Context, address string, p *Process, log string) error {
+// AwaitListening waits until somebody listens at an address, or the process that should has ended.
+func AwaitListening(ctx context.Context, address string, p *Process, log string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

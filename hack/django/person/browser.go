@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package django
+package person
 
 import (
 	"encoding/base64"
@@ -13,9 +13,15 @@ import (
 	"regexp"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/feedbackbridge/feedbackbridge/hack/django/process"
 )
+
+// patience is how long a page may take to show something.
+const patience = 2 * time.Minute
 
 // browser is a headless Chromium, steered by its DevTools protocol.
 type browser struct {
@@ -36,7 +42,7 @@ func startBrowser(t *testing.T, language string) *browser {
 	must(t, err)
 	log := filepath.Join(profile, "log")
 	// It runs as root in containers, and opens only pages of this test.
-	p, err := Launch(exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", // #nosec G204
+	p, err := process.Launch(exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", // #nosec G204
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-prefers-reduced-motion", "--hide-scrollbars",
 		"--accept-lang="+language, "--lang="+language, "--remote-debugging-port=0", "--user-data-dir="+profile, "about:blank"), log)
 	must(t, err)
@@ -45,14 +51,14 @@ func startBrowser(t *testing.T, language string) *browser {
 		must(t, os.RemoveAll(profile))
 	})
 	b := &browser{t: t}
-	if !poll(patience, func() bool {
+	if !poll(func() bool {
 		text, _ := os.ReadFile(log) // it says so in the end
 		if found := listening.FindSubmatch(text); found != nil {
 			b.address = string(found[1])
 		}
 		return b.address != ""
 	}) {
-		t.Fatalf("chromium does not listen\n%s", Tail(log))
+		t.Fatalf("chromium does not listen\n%s", process.Tail(log))
 	}
 	return b
 }
@@ -132,7 +138,7 @@ func (p *page) eval(expression string, value any) bool {
 func (p *page) wait(condition string) {
 	p.t.Helper()
 	p.call("Page.bringToFront", map[string]any{}, nil)
-	if poll(patience, func() bool {
+	if poll(func() bool {
 		var met bool
 		return p.eval("!!("+condition+")", &met) && met
 	}) {
@@ -195,4 +201,25 @@ func (p *page) picture(file string) {
 	raw, err := base64.StdEncoding.DecodeString(shot.Data)
 	must(p.t, err)
 	must(p.t, os.WriteFile(file, raw, 0o644)) // #nosec G306 -- a picture of the documentation
+}
+
+// poll asks until the answer is yes, for as long as patience lasts.
+func poll(met func() bool) bool {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		if met() {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
