@@ -5,10 +5,7 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,47 +18,11 @@ import (
 )
 
 // commands are those of docs/operating-the-bot.md, in the blocks that have these words, on the bridge of a test.
-func commands(t *testing.T, w *world.World, backup string, words ...string) string {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "operating-the-bot.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var script strings.Builder
-	for _, word := range words {
-		found := ""
-		for _, block := range strings.Split(string(page), "```sh\n")[1:] {
-			if block, _, _ = strings.Cut(block, "```"); strings.Contains(block, word) {
-				found = block
-				break
-			}
-		}
-		if found == "" {
-			t.Fatalf("the page has no commands with %q", word)
-		}
-		script.WriteString(found)
-	}
+func commands(w *world.World, backup string, words ...string) string {
+	w.T.Helper()
 	return strings.NewReplacer("shop-$(date +%F).db", backup, "shop-2026-01-31.db", backup,
 		"registry.example/feedbackbridge-bot:v1", "docker.io/library/feedbackbridge-bot:dev",
-		"support", w.Namespace, "shop", w.Name).Replace(script.String())
-}
-
-// shell runs commands as a person would; nothing that they show may be confidential.
-func shell(t *testing.T, w *world.World, script string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+world.Cluster.Kubeconfig,
-		"PATH="+filepath.Dir(world.Cluster.KubectlPath)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s\n%s", script, out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for value, what := range w.Confidential {
-		if bytes.Contains(out, []byte(value)) {
-			t.Errorf("the commands show %s", what)
-		}
-	}
+		"support", w.Namespace, "shop", w.Name).Replace(documented(w.T, "operating-the-bot.md", words...))
 }
 
 // What the page on operating the bot says of backup and restore, to the letter: the bot goes on from the backup, and knows
@@ -73,12 +34,12 @@ func TestABackupIsPutBackAsDocumented(t *testing.T) {
 		t.Fatalf("result: %+v", r)
 	}
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	shell(t, w, commands(t, w, backup, "bot=\"kubectl", "$bot backup"))
+	shell(w, commands(w, backup, "bot=\"kubectl", "$bot backup"))
 	if r := w.Result(w.Send(2, "after the backup"), 15*time.Second); !r.OK {
 		t.Fatalf("result: %+v", r)
 	}
 	before := w.Pod()
-	shell(t, w, commands(t, w, backup, "--replace"))
+	shell(w, commands(w, backup, "--replace"))
 	world.Eventually(t, time.Minute, "another pod runs", func() (bool, string) { return w.Pod().UID != before.UID, "it is the one before" })
 	w.WaitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, time.Minute)
 	for id, posts := range map[int64]int{1: 1, 2: 2} {
