@@ -13,6 +13,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
@@ -170,6 +171,9 @@ func checkDeployment(f facts) check {
 		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
 			return check{fail, "deployment", "its pod cannot be made: " + sentence(c.Message), "change what refuses it: a quota, a policy, or spec.runtime"}
 		}
+	}
+	if meta.IsStatusConditionTrue(f.bridge.Status.Conditions, v1alpha1.ConditionWorkloadAvailable) {
+		return check{pass, "deployment", fmt.Sprintf("the bot of %s reports; its pod is not ready yet, or not while a peer is away", d.Name), ""}
 	}
 	return check{fail, "deployment", fmt.Sprintf("no pod of %s is available", d.Name), fmt.Sprintf("see why: kubectl describe deployment %s -n %s", d.Name, d.Namespace)}
 }

@@ -149,6 +149,19 @@ func TestTheDoctorLooksAtTheOperatorThatIsAlive(t *testing.T) {
 	}
 }
 
+// A bot reports before its readiness is asked for, and while a peer is away it is not ready: the doctor says no more than the status does.
+func TestTheDoctorBelievesABotThatReports(t *testing.T) {
+	for status, want := range map[bool]result{true: pass, false: fail} {
+		f := healthy(bridgeOf("shop"), func(f *facts) {
+			f.deployment.object.Status.AvailableReplicas = 0
+			with(conditionOf(v1alpha1.ConditionWorkloadAvailable, status, "", ""))(f.bridge)
+		})
+		if got := checkDeployment(f); got.Result != want {
+			t.Errorf("WorkloadAvailable %v: %+v", status, got)
+		}
+	}
+}
+
 // What is wrong with the workload, each alone: the first check that fails and what to do about it.
 func TestTheDoctorNamesTheCause(t *testing.T) {
 	for name, c := range map[string]struct {

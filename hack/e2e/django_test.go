@@ -183,7 +183,7 @@ func TestADjangoSiteWithTheOperatorsKeys(t *testing.T) {
 	site, start := daphneFor(w, django.Portal, "SITE_SECRET_DIR="+secrets, "SITE_JWT_SECRET=", "SITE_HMAC_KEY=")
 	c := &w.Bridge.Spec.Credentials
 	c.JWT = v1alpha1.JWTSpec{Generate: &v1alpha1.GenerateSpec{}, Algorithm: "ES256"}
-	c.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{}, Overlap: "1s"}
+	c.HMAC = v1alpha1.HMACSpec{Generate: &v1alpha1.GenerateSpec{}, MessageTTL: "5s", Overlap: "5s"}
 	mount(w, w.Bridge.SiteSecretName(), secrets)
 	start()
 	w.Apply()

@@ -87,6 +87,11 @@ func TestTheOldBotIsReplacedAsDocumented(t *testing.T) {
 	if pods := botPods(w); len(pods) > 0 {
 		t.Errorf("%d bots run beside the old one that is back", len(pods))
 	}
+
+	shell(w, migrating(w, dir, `"suspend":false`))
+	if r := w.Result(w.Send(42, "from the site, after all"), 15*time.Second); !r.OK {
+		t.Errorf("a feedback after there and back: %+v", r)
+	}
 }
 
 func botPods(w *world.World) []corev1.Pod {
