@@ -83,9 +83,9 @@ func (w *world) start() (stop func() error) {
 	if err := w.site.WaitConnection(wait, connections+1); err != nil {
 		w.t.Fatalf("the bot does not connect: %v, %v", err, stop())
 	}
-	w.eventually("the bot answers probes", func() bool {
-		_, err := health.Ask(w.t.Context(), w.files.state)
-		return err == nil
+	w.eventually("the bot says that it is connected", func() bool {
+		answer, err := health.Ask(w.t.Context(), w.files.state)
+		return err == nil && answer.Report.Site.OK
 	})
 	return stop
 }

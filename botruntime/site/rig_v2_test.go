@@ -110,7 +110,7 @@ type testDesk struct {
 	replies  []wire.Reply
 	attached []wire.SiteFeedback
 	files    map[string][]byte
-	fail     error
+	fail     error // of what comes from the site
 	met      []bool
 	slow     time.Duration // that Fetch takes
 	gate     chan struct{} // that Attach waits at; may be nil
@@ -150,7 +150,8 @@ func (d *testDesk) Reply(tx store.Tx, t store.TicketRecord, reply wire.Reply) er
 }
 
 func (d *testDesk) Meet(_ context.Context, replies bool) error {
-	return d.do(func() { d.met = append(d.met, replies) })
+	d.see(func() { d.met = append(d.met, replies) })
+	return nil
 }
 
 func (d *testDesk) Name(a wire.Actor) string { return a.Name }
