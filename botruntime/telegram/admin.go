@@ -8,13 +8,15 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/api/v1alpha1"
 )
 
 const (
 	// memberMemory is how long it is remembered what somebody is in a chat: as long may a dismissed administrator go on.
 	memberMemory = time.Minute
-	// memberTimeout bounds the question; a chat's updates wait for its answer.
-	memberTimeout = 5 * time.Second
+	// memberTimeout bounds the question; a chat's updates wait for its answer. memberTry bounds each time that it is asked.
+	memberTimeout, memberTry = 5 * time.Second, 2 * time.Second
 	// mostMembers bounds how many are remembered.
 	mostMembers = 1000
 )
@@ -47,13 +49,29 @@ func (m *members) administrator(ctx context.Context, chatID, userID int64) (bool
 	}
 	ctx, cancel := context.WithTimeout(ctx, memberTimeout)
 	defer cancel()
-	var member memberInfo
-	if err := m.api.call(ctx, "getChatMember", map[string]int64{"chat_id": chatID, "user_id": userID}, &member); err != nil {
-		return false, err
+	for {
+		admin, err := m.ask(ctx, key)
+		if err == nil {
+			m.remember(key, admin)
+			return admin, nil
+		}
+		v := judge(err, chatID)
+		wait := max(v.wait, firstDelay)
+		until, _ := ctx.Deadline()
+		if v.reason != v1alpha1.ReasonUnreachable && v.reason != v1alpha1.ReasonRateLimited || time.Until(until) < wait ||
+			pause(ctx, wait, nil) != nil {
+			return false, err
+		}
 	}
-	admin := member.Status == "administrator" || member.Status == "creator"
-	m.remember(key, admin)
-	return admin, nil
+}
+
+// ask asks Telegram.
+func (m *members) ask(ctx context.Context, who membership) (admin bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, memberTry)
+	defer cancel()
+	var member memberInfo
+	err = m.api.call(ctx, "getChatMember", map[string]int64{"chat_id": who.chatID, "user_id": who.userID}, &member)
+	return member.Status == "administrator" || member.Status == "creator", err
 }
 
 // isHidden tells whether Telegram does not tell this bot who is an administrator, and will not next time either: of others it

@@ -82,14 +82,25 @@ func arguments(m *message) string {
 	return args
 }
 
-// limitRefused is the kind of the limit on refusals: they go before tickets, which nobody is to hold up with commands.
-const limitRefused = "refused"
+// The kinds of limits on refusals: they go before tickets, which nobody is to hold up with commands. Who may be an administrator
+// is to hear of each command that had no effect.
+const (
+	limitRefused = "refused"
+	limitUnknown = "unknown"
+)
 
-var refusedLimit = store.Limit{Uses: 1, Window: time.Minute}
+var (
+	refusedLimit = store.Limit{Uses: 1, Window: time.Minute}
+	unknownLimit = store.Limit{Uses: 10, Window: time.Minute}
+)
 
-// refuseCommand tells somebody, once a minute, that a command is for administrators.
+// refuseCommand tells somebody that a command is for administrators.
 func (h handlers) refuseCommand(tx store.Tx, m *message, f facts) error {
-	if ok, _, err := tx.Take(limitRefused, m.actorID(), refusedLimit, h.now()); err != nil || !ok {
+	kind, limit := limitRefused, refusedLimit
+	if f.adminUnknown && !f.adminHidden {
+		kind, limit = limitUnknown, unknownLimit
+	}
+	if ok, _, err := tx.Take(kind, m.actorID(), limit, h.now()); err != nil || !ok {
 		return wrapped("count a refusal", err)
 	}
 	return send(tx, store.Outgoing{ChatID: m.Chat.ID, ReplyTo: int64(m.ID)}, payload{Text: f.refusal(h.texts())})
