@@ -130,8 +130,8 @@ func TestWhoIsAnAdministratorIsAskedAgain(t *testing.T) {
 		"does not answer":      {Kind: sim.FaultHang},
 	} {
 		t.Run(name, func(t *testing.T) {
+			fault.Methods, fault.Times = []string{"getChatMember"}, 1
 			withBoss(t, func(t *testing.T, w *world, _ sim.User, texts *ticket.Catalog) {
-				fault.Methods, fault.Times = []string{"getChatMember"}, 1
 				if err := w.SetFaults(fault); err != nil {
 					t.Fatal(err)
 				}
