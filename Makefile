@@ -29,7 +29,7 @@ try: setup $(BIN)/try $(BIN)/feedbackbridge-bot ## Run a Django site, a simulate
 	@$(BIN)/try
 
 .PHONY: test
-test: setup ## Run every test (20 minutes; 45 the first time)
+test: setup ## Run every test (25 minutes; the first time it builds Kubernetes as well)
 	@hack/test.sh
 
 .PHONY: e2e
