@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/feedbackbridge/feedbackbridge/botruntime/store/pgtest"
 )
 
 // BenchmarkLatency measures the way of a feedback: from the commit in the site's database, through the outbox, Redis, the consumer, the
@@ -28,7 +30,7 @@ func BenchmarkLatency(b *testing.B) {
 
 func latencies(b *testing.B, protocols string, count int) (all []time.Duration) {
 	b.Helper()
-	w := newWorld(b, plan{kind: Portal, settings: Settings{Database: postgres(b), More: []string{"FEEDBACK_BRIDGE_PROTOCOLS=" + protocols}}})
+	w := newWorld(b, plan{kind: Portal, settings: Settings{Database: pgtest.Database(b), More: []string{"FEEDBACK_BRIDGE_PROTOCOLS=" + protocols}}})
 	w.connected()
 	outcomes := w.begin(1, count, "--rate", "20", "--plain").finish(b, count, time.Minute)
 	w.until("everything is posted", func() bool { return w.lacks(outcomes) == 0 })

@@ -3,15 +3,11 @@
 package django
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store/pgtest"
 )
@@ -44,21 +40,6 @@ func pairs(full bool) (all [][2]fault) {
 	return all
 }
 
-// postgres makes an empty database and returns its address, as Settings have it.
-func postgres(t testing.TB) string {
-	t.Helper()
-	dsn := pgtest.DSN(t)
-	conn, err := pgx.Connect(t.Context(), dsn)
-	must(t, err)
-	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the server ends soon
-	name := fmt.Sprintf("site%d", time.Now().UnixNano())
-	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name)
-	must(t, err)
-	config, err := pgx.ParseConfig(dsn)
-	must(t, err)
-	return fmt.Sprintf("host=%s user=%s dbname=%s", config.Host, config.User, name)
-}
-
 // Whatever two parts fail while feedback is being created, in transactions of which some are rolled back: each feedback that was
 // committed ends as one ticket and is confirmed, and none that was rolled back ever appears. MATRIX=full is 1,000 feedbacks in each pair, in
 // both orders, instead of 100 in all, and takes 20 minutes.
@@ -73,7 +54,7 @@ func TestKillMatrix(t *testing.T) {
 			p := plan{kind: Portal, flags: []string{"--ping-interval", "1", "--ping-timeout", "2"}}
 			p.settings.More = []string{"FEEDBACK_BRIDGE_PROTOCOLS=" + protocols}
 			if protocols != "v1" || full {
-				p.settings.Database = postgres(t)
+				p.settings.Database = pgtest.Database(t)
 			}
 			w := newWorld(t, p)
 			var outcomes []outcome

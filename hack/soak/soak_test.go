@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/feedbackbridge/feedbackbridge/botruntime/store/pgtest"
+	simsite "github.com/feedbackbridge/feedbackbridge/hack/sim/site"
 	"github.com/feedbackbridge/feedbackbridge/hack/sim/telegram"
 )
 
@@ -40,15 +41,22 @@ func readOrder(t *testing.T) order {
 		must(t, err)
 	}
 	if os.Getenv("SOAK_DATABASE") == "postgres" && o.dsn == "" {
-		o.dsn = pgtest.DSN(t)
+		o.dsn = pgtest.Database(t)
 	}
 	return o
 }
 
 func TestNothingIsLost(t *testing.T) {
-	o := readOrder(t)
+	for _, protocol := range []string{simsite.ProtocolV1, simsite.ProtocolV2} {
+		t.Run(protocol, func(t *testing.T) { nothingIsLost(t, readOrder(t), protocol) })
+	}
+}
+
+func nothingIsLost(t *testing.T, o order, protocol string) {
 	t.Logf("seed %d: SOAK_SEED=%d repeats this run", o.seed, o.seed)
 	w := newOffice(t, o.dsn, o.seed)
+	must(t, w.site.SetProtocol(protocol))
+	w.v2 = protocol == simsite.ProtocolV2
 	t.Logf("topics: %s", w.topics)
 	if !w.disk {
 		t.Log("the disk is not filled: this machine allows no mount namespaces, or the state is in a database")
@@ -144,6 +152,9 @@ func (j *judge) settle(began time.Time, count map[fault]int, last bool) {
 	j.w.t.Logf("repeats, at most %d a chat: tickets %d, messages %d, files %d; not judged, for a person used one of two copies: %d",
 		j.tolerable, j.repeatedPosts, j.repeatedMessages, j.repeatedCopies, j.unclear)
 	j.w.t.Logf("topics %d, messages of the banned %d, replies that the staff was told are lost %d", len(j.w.telegram.Topics(group)), j.book.outlawed, len(j.seen.lost))
+	if j.w.v2 {
+		j.w.t.Logf("the site was told %d things besides results", len(j.told()))
+	}
 	if !last {
 		j.w.startBot()
 	}

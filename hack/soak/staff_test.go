@@ -142,7 +142,7 @@ func (s *staff) replyTo(p post, who telegram.User, files int) {
 	s.write(in, r)
 	h := s.book.history(p.ticket)
 	h.vague = h.vague || blocks(r.to)
-	if r.to != 0 && h.now().status != ticket.StatusClosed {
+	if (r.to != 0 || s.w.v2) && h.now().status != ticket.StatusClosed { // who wrote on the site reads it there
 		h.give(change{ticket.StatusReplied, r.by})
 	}
 }

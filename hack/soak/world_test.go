@@ -65,6 +65,7 @@ type world struct {
 	secrets  []string
 	disk     bool   // the state is on a tmpfs that can be filled
 	topics   string // how tickets are put into topics
+	v2       bool   // the site speaks version 2
 
 	mu       sync.Mutex
 	moved    bool // asked is grown

@@ -79,6 +79,22 @@ func DSN(t testing.TB) string {
 	return shared.server.DSN
 }
 
+// Database is the DSN of an empty database of the same server.
+func Database(t testing.TB) string {
+	t.Helper()
+	dsn := DSN(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the server ends soon
+	name := fmt.Sprintf("test%d", time.Now().UnixNano())
+	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(dsn, "dbname=postgres", "dbname="+name, 1)
+}
+
 // Server is a running PostgreSQL.
 type Server struct {
 	// DSN is its address, and that of an empty database.
