@@ -147,10 +147,14 @@ func (r *Reconciler) children(o *observation) ([]child, error) {
 	if err != nil {
 		return nil, err
 	}
-	roll := declare(key, &appsv1.Deployment{}, deployment)
+	seen := &appsv1.Deployment{}
+	roll := declare(key, seen, deployment)
 	return append(list, func(ctx context.Context, c *cluster) (bool, error) {
 		changed, err := roll(ctx, c)
 		o.rolled = changed && err == nil
+		if !changed && err == nil { // what was observed may be the one before, if the cache got this one in between
+			o.deployment = seen
+		}
 		return changed, err
 	}), nil
 }
