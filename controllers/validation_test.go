@@ -148,7 +148,7 @@ func wrongSpecs() map[string]wrongSpec {
 		"two places for state":          {inSpec(bothStorages), msgStorage, true},
 		"a duration that is none":       {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.PingInterval = "20" }), "should match", true},
 		"a language that we lack":       {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Telegram.Language = "eo" }), "Unsupported value", true},
-		"a protocol that isn't": {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.Protocol = "V3" }), "Unsupported value", true},
+		"a protocol that isn't":         {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.Protocol = "V3" }), "Unsupported value", true},
 		"a token in a place that isn't": {inSpec(func(s *v1alpha1.FeedbackBridgeSpec) { s.Site.TokenIn = "Cookie" }), "Unsupported value", true},
 		"a negative limit":              {chatLimit(v1alpha1.RateLimit{Messages: new(int32(-1)), Window: "1m"}), "should be greater than or equal to 0", true},
 	}
