@@ -252,8 +252,8 @@ func TestFault08TheLogHasNoSecrets(t *testing.T) {
 	w := withBot(t, "  intake:", "  runtime: {logLevel: debug}\n  intake:")
 	w.fault(telegram.Fault{Kind: telegram.FaultReset, Times: 3}, telegram.Fault{Kind: telegram.FaultBadGateway, Times: 2})
 	w.site.SetFaults(simsite.Faults{Refuse: &simsite.Refusal{Status: 403, Times: 1}})
-	w.site.SetFaults(simsite.Faults{})
 	w.site.Drop()
+	w.until("the site refuses the bot once", func() bool { return w.site.Stats().Refused == 1 })
 	if r := w.result(w.feed(1, "soakS1a: nobody else's business")); !r.OK {
 		t.Errorf("result: %+v", r)
 	}

@@ -32,6 +32,7 @@ type conn struct {
 	queue   []raw         // Server.mu guards it
 	closing *Closing      // what a fault closes it with, or nil
 	frozen  bool          // for good; Server.mu guards it
+	ended   bool          // by the site, which sends nothing on it any more; Server.mu guards it
 }
 
 func (c *conn) version() int {
@@ -94,6 +95,7 @@ func (s *Server) admit(c *conn) bool {
 	s.stats.Connections++
 	c.shape(s.faults)
 	c.closing = s.closing()
+	c.ended = c.closing != nil
 	if c.v2 {
 		s.greet(c)
 	}
@@ -143,22 +145,33 @@ func (s *Server) serve(c *conn) {
 func (s *Server) SendRaw(kind int, data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.conns) == 0 {
+	c := s.current()
+	if c == nil {
 		return ErrNotConnected
 	}
-	last := s.conns[len(s.conns)-1]
-	last.queue = append(last.queue, raw{kind, data})
+	c.queue = append(c.queue, raw{kind, data})
 	s.wake()
 	return nil
 }
 
-// wake tells the connection that was opened last that there is something to write. Server.mu must be held.
+// current is the connection that was opened last, of those that the site has not ended; nil for none. Server.mu must be held.
+func (s *Server) current() *conn {
+	for _, c := range slices.Backward(s.conns) {
+		if !c.ended {
+			return c
+		}
+	}
+	return nil
+}
+
+// wake tells the current connection that there is something to write. Server.mu must be held.
 func (s *Server) wake() {
-	if len(s.conns) == 0 {
+	c := s.current()
+	if c == nil {
 		return
 	}
 	select {
-	case s.conns[len(s.conns)-1].wake <- struct{}{}:
+	case c.wake <- struct{}{}:
 	default:
 	}
 }
@@ -211,7 +224,7 @@ func (s *Server) next(c *conn) []raw {
 	defer s.mu.Unlock()
 	out := c.queue
 	c.queue = nil
-	if len(s.conns) == 0 || s.conns[len(s.conns)-1] != c {
+	if s.current() != c {
 		return out
 	}
 	t := s.nextFor(c)

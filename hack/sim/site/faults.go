@@ -147,28 +147,30 @@ func (s *Server) delayHandshake(r *http.Request) bool {
 	return false
 }
 
-// open are the open connections but for those that are half-open.
-func (s *Server) open() (open []*conn) {
+// end marks the open connections, but for those that are half-open, as ended, and returns them: what is sent from now on waits for
+// the next connection.
+func (s *Server) end() (ended []*conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
 		if !c.frozen {
-			open = append(open, c)
+			c.ended = true
+			ended = append(ended, c)
 		}
 	}
-	return open
+	return ended
 }
 
 // Drop ends the connections with a reset, without a goodbye.
 func (s *Server) Drop() {
-	for _, c := range s.open() {
+	for _, c := range s.end() {
 		c.net.reset()
 	}
 }
 
 // CloseConnections closes the connections with a close frame.
 func (s *Server) CloseConnections(code int, text string) {
-	for _, c := range s.open() {
+	for _, c := range s.end() {
 		c.close(code, text)
 	}
 }

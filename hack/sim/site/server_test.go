@@ -261,6 +261,34 @@ func TestEndsOfConnections(t *testing.T) {
 	}
 }
 
+func TestWhatIsSentAfterAnEndWaitsForTheNextConnection(t *testing.T) {
+	ring := wire.NewKeyRing(key(t, "first"))
+	for name, end := range map[string]func(*Server){
+		"dropped": (*Server).Drop,
+		"closed":  func(s *Server) { s.CloseConnections(1000, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, Config{})
+			for n := range int64(20) {
+				ws, _ := h.dial("x", h.url)
+				if err := h.site.WaitConnection(t.Context(), 1+n); err != nil {
+					t.Fatal(err)
+				}
+				if n > 0 {
+					_, _, err := h.next(ws, ring)
+					if sent := h.site.All(0, 1)[0]; err != nil || sent.Frames != 1 {
+						t.Errorf("%v, %+v: want one frame, on this connection", err, sent)
+					}
+				}
+				end(h.site)
+				if _, err := h.site.Send(map[string]int64{"feedback_id": n}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestFrozenConnectionComesBack(t *testing.T) {
 	h := start(t, Config{})
 	ring := wire.NewKeyRing(key(t, "first"))

@@ -71,7 +71,7 @@ func (s *Server) Stats() Stats {
 func (s *Server) Connected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.conns) > 0
+	return s.current() != nil
 }
 
 // Opened is how many connections were ever opened. It is cheap, too.
@@ -86,9 +86,10 @@ func (s *Server) counts() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.stats.Stats
-	if out.Connected = len(s.conns) > 0; out.Connected {
+	c := s.current()
+	if out.Connected = c != nil; out.Connected {
 		out.Protocol = ProtocolV1
-		if s.conns[len(s.conns)-1].v2 {
+		if c.v2 {
 			out.Protocol = ProtocolV2
 		}
 	}
