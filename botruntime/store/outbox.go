@@ -170,6 +170,9 @@ func (s *Store) settle(tx *txn, chatID int64, o *Outcome) error {
 		}
 		_, err := s.changeJob(tx, releaseJob, &q)
 		return err
+	case Unsure:
+		s.memory.ahead.forget(q.chatID)
+		return nil
 	case Migrated:
 		if _, err := s.changeJob(tx, releaseJob, &q); err != nil {
 			return err

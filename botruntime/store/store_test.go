@@ -146,6 +146,9 @@ func TestAClaimWithoutAnEndMayHaveBeenSent(t *testing.T) {
 		if !job.MaybeSent {
 			t.Fatal("a job that was claimed before the crash is not marked")
 		}
+		if job = advance(t, s, group, &Outcome{Seq: job.Seq, Kind: Unsure}, true); !job.MaybeSent {
+			t.Fatal("it lost its mark on the way")
+		}
 		advance(t, s, group, &Outcome{Seq: job.Seq, Kind: Released}, false)
 		if job = advance(t, s, group, nil, true); job.MaybeSent {
 			t.Fatal("a released job is still marked")

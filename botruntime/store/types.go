@@ -116,7 +116,7 @@ type Outcome struct {
 	MessageID    int64
 	MoreMessages []int64
 	At           time.Time
-	// ThreadID is the topic that was made for the job on the way (Sent, Refused, Released, Migrated); 0 for none.
+	// ThreadID is the topic that was made for the job on the way, whatever its end; 0 for none.
 	ThreadID int64
 	// Progress is how far a JobPost of several messages got (Released), in the sender's own encoding.
 	Progress []byte
@@ -138,6 +138,8 @@ const (
 	Refused
 	// Released means: Telegram has certainly not accepted it; it will be claimed again.
 	Released
+	// Unsure means: like Released, but it may have been accepted before; the next claim says so.
+	Unsure
 	// Migrated means: like Released, and everything for its chat goes to another one from now on.
 	Migrated
 )

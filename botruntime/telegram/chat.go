@@ -195,8 +195,8 @@ func (c *chat) settle(d *delivery, v verdict, accepted bool) (done *store.Outcom
 	case v.again:
 		c.log.Warn("a message goes another way", "job", d.job.Seq, "ticket", d.job.Ticket.ID, "why", v.message)
 		c.standing.fails(topicsPart, v)
-	case v.done && d.justMade: // so that no crash leaves a topic that nobody knows of
-		done = d.released()
+	case v.done && d.justMade:
+		done = d.routed()
 		return done, done != nil
 	}
 	return nil, false

@@ -182,6 +182,15 @@ func (d *delivery) released() *store.Outcome {
 	return d.outcome(store.Released)
 }
 
+// routed is the outcome of a job that has got its topic, so that no crash leaves one that nobody knows of; nil where the job has to
+// go on as it is.
+func (d *delivery) routed() *store.Outcome {
+	if o := d.released(); o != nil || d.sent > 0 {
+		return o
+	}
+	return d.outcome(store.Unsure)
+}
+
 // moved is the outcome of a job whose group has become a supergroup; nil where some of it was sent already.
 func (d *delivery) moved(to int64) *store.Outcome {
 	if d.sent > 0 {

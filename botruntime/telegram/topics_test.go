@@ -124,6 +124,31 @@ func TestATopicThatWasDeletedIsMadeAgain(t *testing.T) {
 	})
 }
 
+// What may have been posted before a kill is posted once more, but not in one topic more each time that it is interrupted.
+func TestARepeatMakesNoMoreTopicsThanItNeeds(t *testing.T) {
+	forumWorld(t, TopicsPerTicket, sim.Chat{}, func(t *testing.T, w *world) {
+		w.halt()
+		w.admitIn("bug", "one")
+		if _, err := w.store.Advance(t.Context(), group, nil, true); err != nil { // a bot that was killed
+			t.Fatal(err)
+		}
+		for _, faults := range [][]sim.Fault{{{Kind: sim.FaultInternal, Methods: []string{"sendMessage"}}}, nil} {
+			if err := w.SetFaults(faults...); err != nil {
+				t.Fatal(err)
+			}
+			w.restart()
+			settle(time.Minute)
+		}
+		if got, want := w.topicNames(), []string{"ticket_site_1 · Nick"}; !slices.Equal(got, want) || w.topicOf("one") != want[0] {
+			t.Errorf("topics %q, want %q; posted in %q", got, want, w.topicOf("one"))
+		}
+		if posts := w.Messages(group); !strings.Contains(posts[len(posts)-1].Text, mayBeARepeat) {
+			t.Errorf("the repeat does not say that it may be one: %.150s", posts[len(posts)-1].Text)
+		}
+		w.wantAllAnswered(1)
+	})
+}
+
 // wantAllAnswered checks that so many tickets have a good result.
 func (w *world) wantAllAnswered(n int) {
 	w.t.Helper()

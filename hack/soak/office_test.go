@@ -60,9 +60,6 @@ func (j *judge) judgeTopics() {
 		if p.chat != group {
 			continue
 		}
-		if j.w.topics == "PerTicket" && p.thread != 0 && p.thread != j.seen.lastPost(p.ticket).thread {
-			continue // a kill left this copy behind, with its topic, which counts as an empty one
-		}
 		key := p.ticket
 		if m, _ := j.w.telegram.Message(group, p.id); j.w.topics == "PerCategory" {
 			key = categoryOf(m.Text)
@@ -80,7 +77,7 @@ func (j *judge) judgeTopics() {
 	}
 	all := j.w.telegram.Topics(group)
 	if extra := len(all) - len(used); extra > j.tolerableTopics {
-		j.w.fail("%d topics are empty or left behind, where %d kills and lost answers can explain no more than as many", extra, j.tolerableTopics)
+		j.w.fail("%d topics are empty, where %d kills and lost answers can explain no more than as many", extra, j.tolerableTopics)
 	}
 	for _, topic := range all {
 		name := ticketName.FindString(topic.Name)
