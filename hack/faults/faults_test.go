@@ -123,7 +123,8 @@ func (c *chaos) do(t *testing.T, f failure) {
 	t.Logf("%s %s; done after %s", began.UTC().Format("15:04:05"), f.name, time.Since(began).Round(time.Millisecond))
 }
 
-// leader waits until an operator leads that is not the one before.
+// leader waits until an operator leads that is not the one before, and knows it: who never heard that the Lease was taken would not
+// end when it is lost.
 func (c *chaos) leader(t *testing.T, before string) (o *operator, identity string) {
 	t.Helper()
 	eventually(t, time.Minute, "another operator leads", func() error {
@@ -135,8 +136,12 @@ func (c *chaos) leader(t *testing.T, before string) (o *operator, identity strin
 			if operatorUser(candidate.index) != user {
 				continue
 			}
-			if p := candidate.running(); p == nil || at.Before(p.started) {
+			p := candidate.running()
+			if p == nil || at.Before(p.started) {
 				return fmt.Errorf("the Lease is still that of %s before it ended", user)
+			}
+			if candidate.proxy.electedAt.Load() < p.started.UnixNano() {
+				return fmt.Errorf("%s has not heard yet that it leads", user)
 			}
 			o, identity = candidate, holder
 		}

@@ -35,6 +35,8 @@ type proxy struct {
 	calls, refused, dropped, late, watchesCut, held atomic.Int64
 	// electionFaults counts those of all faults that befell the operators' Lease.
 	electionFaults atomic.Int64
+	// electedAt is when the operator last heard that it took or kept the Lease, in nanoseconds.
+	electedAt atomic.Int64
 
 	// deliveries are the calls that are on their way late.
 	deliveries sync.WaitGroup
@@ -141,7 +143,8 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reset()
 	}
 	f := fateOf(p.seed, uint64(p.calls.Add(1)))
-	if isElection := strings.Contains(r.URL.Path, "/leases/"+electionLease); isElection && (f.status != 0 || f.drop) {
+	isElection := strings.Contains(r.URL.Path, "/namespaces/"+electionNamespace+"/leases")
+	if isElection && (f.status != 0 || f.drop) {
 		p.electionFaults.Add(1)
 	}
 	p.hold(r.Context())
@@ -178,6 +181,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reset()
 	}
 	begin(w, response)
+	if isElection && r.Method != http.MethodGet && response.StatusCode < 300 {
+		p.electedAt.Store(time.Now().UnixNano())
+	}
 	w.Write(answer) //nolint:errcheck // the operator may have gone
 }
 
