@@ -215,6 +215,8 @@ func (d *delivery) judge(ctx context.Context, err error) verdict {
 	}
 	v := judge(err, d.job.ChatID)
 	switch {
+	case d.isOthersMove(v):
+		return d.judgeOthersMove(v)
 	case v.topic != topicFine:
 		return d.judgeTopic(v)
 	case d.job.Kind == store.JobTopic && (v.final || v.reason == v1alpha1.ReasonNoRights):
