@@ -3,6 +3,7 @@
 
 import io
 import json
+from unittest import mock
 
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,6 +13,7 @@ from django.test import SimpleTestCase, TestCase, override_settings
 from django.urls import reverse
 
 from feedback_bridge import checks, session, times
+from feedback_bridge.apps import send_at_once
 from feedback_bridge.models import Attachment, Connection, Feedback, Outbox, Reply
 from feedback_bridge.views import serve
 
@@ -75,6 +77,20 @@ class CheckTests(SimpleTestCase):
 
 
 @override_settings(FEEDBACK_BRIDGE=SETTINGS)
+class ServerTests(SimpleTestCase):
+    def test_daphne_sends_every_frame_at_once(self):
+        try:
+            from autobahn.twisted.websocket import WebSocketServerFactory
+            from daphne import ws_protocol
+        except ImportError:
+            self.skipTest("daphne is not installed")
+        send_at_once()
+        connection, transport = ws_protocol.WebSocketProtocol(), mock.Mock()
+        connection.factory = WebSocketServerFactory()
+        connection.makeConnection(transport)
+        transport.setTcpNoDelay.assert_called_once_with(True)
+
+
 class CommandTests(TestCase):
     def status(self, *arguments):
         out = io.StringIO()
