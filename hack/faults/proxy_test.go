@@ -35,7 +35,7 @@ type proxy struct {
 	calls, refused, dropped, late, watchesCut, held atomic.Int64
 	// electionFaults counts those of all faults that befell the operators' Lease.
 	electionFaults atomic.Int64
-	// electedAt is when the operator last heard that it took or kept the Lease, in nanoseconds.
+	// electedAt is when the operator last heard that a write of its to the Lease succeeded, in nanoseconds.
 	electedAt atomic.Int64
 
 	// deliveries are the calls that are on their way late.

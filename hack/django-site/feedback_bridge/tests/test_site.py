@@ -76,7 +76,6 @@ class CheckTests(SimpleTestCase):
         self.assertEqual(self.found(checks.check_model), [])
 
 
-@override_settings(FEEDBACK_BRIDGE=SETTINGS)
 class ServerTests(SimpleTestCase):
     def test_daphne_sends_every_frame_at_once(self):
         try:
@@ -91,6 +90,7 @@ class ServerTests(SimpleTestCase):
         transport.setTcpNoDelay.assert_called_once_with(True)
 
 
+@override_settings(FEEDBACK_BRIDGE=SETTINGS)
 class CommandTests(TestCase):
     def status(self, *arguments):
         out = io.StringIO()
